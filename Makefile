@@ -1,0 +1,35 @@
+# The words of this project; CI uses the same. Paths are relative on purpose: the checkout may stand in a folder with a space.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Each of our processes starts anew, and without byte code every start costs seconds more.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: install demo test lint bench clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Evergreen needs Python 3.11 to 3.13, found %d.%d: make PYTHON=/path/to/python3.12" % v)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --upgrade -c constraints.txt torch
+	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install
+	$(BIN)/python -m examples.demo $(if $(KEEP),--keep)
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install
+	@for f in benchmarks/*.py; do [ -e "$$f" ] && $(BIN)/python "$$f"; done; true
+
+clean:
+	rm -rf .venv .evergreen .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
