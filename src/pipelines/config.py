@@ -1,0 +1,220 @@
+"""The definition of a pipeline: `pipeline.yaml` as frozen pydantic models, with errors that name line and key."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from pipelines.errors import ConfigError
+from pipelines.records import OnFailure, Task
+
+ColumnType = Literal["number", "category", "time", "text"]
+Metric = Literal["rmse", "mae", "r2", "auc", "accuracy", "log_loss", "f1"]
+UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+def parse_duration(value: object) -> object:
+    """`7 days`, `1 hour`, `30 minutes`, `2 weeks` as a timedelta; anything else is left to pydantic."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(minute|hour|day|week)s?\s*", str(value))
+    return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Format(Section):
+    """How text files are written; what is not given is found out."""
+
+    delimiter: str | None = None
+    decimal: str = "."
+    encoding: str | None = None
+    header: bool = True
+    missing: list[str] = []
+    day_first: bool = False
+
+
+class Data(Section):
+    source: str | list[str]
+    target: str
+    timestamp: str | None = None
+    format: Format = Format()
+
+
+class Column(Section):
+    type: ColumnType
+    use: bool = True
+    why: str = ""
+
+
+class Check(Section):
+    """One expectation in Great Expectations' own name and arguments."""
+
+    expectation: str
+    arguments: dict[str, Any] = {}
+    on_failure: OnFailure = "quarantine"
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_short_form(cls, value: Any) -> Any:
+        """`{expect_x: {column: a}, on_failure: fail}` is how it is written in YAML."""
+        if not isinstance(value, dict) or "expectation" in value:
+            return value
+        names = [key for key in value if str(key).startswith("expect_")]
+        if len(names) != 1:
+            raise ValueError("a check has one key that starts with expect_ and, if wanted, on_failure")
+        rest = {key: item for key, item in value.items() if key != names[0]}
+        return {"expectation": names[0], "arguments": value[names[0]] or {}, **rest}
+
+
+class Validation(Section):
+    checks: list[Check] = []
+    most_quarantined: float = Field(0.1, ge=0, le=1)
+
+
+class Split(Section):
+    """Shares of the rows held back; by time, the latest are the test and those before them the validation part."""
+
+    by: Literal["time", "random"] = "random"
+    validation: float = Field(0.2, gt=0, lt=1)
+    test: float = Field(0.2, gt=0, lt=1)
+
+
+class Model(Section):
+    kind: Literal["network", "gradient_boosting"] = "network"
+    width: int = Field(128, ge=4, le=4096)
+    depth: int = Field(2, ge=1, le=16)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class Training(Section):
+    """`workers: auto` is a worker per GPU, one on a cluster without GPUs, and local mode without a cluster."""
+
+    workers: int | Literal["auto"] = "auto"
+    epochs: int = Field(60, ge=1)
+    patience: int = Field(8, ge=1)
+    batch_size: int = Field(256, ge=2)
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    half_life: Duration | None = None  # a row this much older than the newest counts half
+    seed: int = 7
+    timeout: Duration = timedelta(hours=2)
+
+
+class Threshold(Section):
+    metric: Metric
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+class Gates(Section):
+    thresholds: list[Threshold] = []
+    champion_margin: float = Field(0.01, ge=0)  # share of the champion's metric that a challenger may be worse by
+    baseline: bool = True
+
+
+class Monitoring(Section):
+    schedule: str = "0 6 * * *"
+    window: Duration = timedelta(days=7)
+    minimum_rows: int = Field(200, ge=10)
+    drifted_share: float = Field(0.3, gt=0, le=1)
+    quality_tolerance: float = Field(0.25, ge=0)  # share of the expected metric that the realised one may be worse by
+
+
+class Retraining(Section):
+    on: list[Literal["drift", "degraded"]] = ["degraded"]
+    cooldown: Duration = timedelta(days=7)
+    schedule: str | None = None
+
+
+class PipelineConfig(Section):
+    """One declared thing to keep green."""
+
+    pipeline: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    task: Task
+    metric: Metric
+    data: Data
+    columns: dict[str, Column]
+    validation: Validation = Validation()
+    split: Split = Split()
+    model: Model = Model()
+    training: Training = Training()
+    gates: Gates = Gates()
+    monitoring: Monitoring = Monitoring()
+    retraining: Retraining = Retraining()
+    folder: Path = Path()  # where pipeline.yaml lies; relative sources start there
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the model sees, in the order of the definition."""
+        skipped = {self.data.target, self.data.timestamp}
+        return [c for c, spec in self.columns.items() if spec.use and c not in skipped and spec.type != "text"]
+
+    @model_validator(mode="after")
+    def consistent(self) -> PipelineConfig:
+        for key, name in (("data.target", self.data.target), ("data.timestamp", self.data.timestamp)):
+            if name is not None and name not in self.columns:
+                raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
+        if self.split.by == "time" and self.data.timestamp is None:
+            raise ValueError("split.by: time needs data.timestamp")
+        if self.split.validation + self.split.test >= 1:
+            raise ValueError("split: validation and test together leave nothing to train on")
+        if not self.features and self.data.timestamp is None:
+            raise ValueError("columns: no column is left for the model to learn from")
+        return self
+
+
+def load_config(path: Path | str) -> PipelineConfig:
+    """Read a definition. Raises ConfigError that names file, line and key."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+        tree = yaml.compose(text)
+        values = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{file}, line {line}: not YAML: {error.problem}.", "Mend that line.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}.", "Give the path of a pipeline.yaml.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}, line 1: expected keys such as pipeline, data and columns.", "`evergreen init` writes one.")
+    try:
+        return PipelineConfig(**{**values, "folder": file.absolute().parent})
+    except ValidationError as error:
+        raise ConfigError(describe(file, tree, error), "Mend the definition; `evergreen init` writes a sound one.") from error
+
+
+def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
+    """All problems of a definition, a line each: file, line, key, what was found and what was expected."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        keys = tuple(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "there is no such key"
+        found = "" if problem["type"] in {"missing", "value_error", "extra_forbidden"} else f" (found {problem['input']!r:.60})"
+        lines.append(f"{file}, line {line_of(tree, keys)}: {'.'.join(keys) or 'definition'}: {message}{found}.")
+    return "\n".join(lines)
+
+
+def line_of(node: yaml.Node | None, keys: tuple[str, ...]) -> int:
+    """The line, from 1, of the deepest node on the way along `keys`."""
+    line = 1
+    for key in keys:
+        pairs: list[tuple[yaml.Node, yaml.Node]] = []
+        if isinstance(node, yaml.MappingNode):
+            pairs = [(k, v) for k, v in node.value if k.value == key]
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            pairs = [(node.value[int(key)], node.value[int(key)])]
+        if not pairs:
+            break
+        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+    return line

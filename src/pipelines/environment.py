@@ -1,0 +1,43 @@
+"""The one module that touches the process environment: nothing phones home, and settings reach child processes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# `DO_NOT_TRACK=true` is the one value that Prefect, MLflow and Evidently all accept; Ray and Prefect's server have their own.
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+
+HOME_VARIABLE = "EVERGREEN_HOME"
+
+
+def set_environment(values: dict[str, str]) -> None:
+    """Make `values` hold for this process and those it starts."""
+    os.environ.update(values)
+
+
+def silence_telemetry() -> None:
+    """Switch off every telemetry that our packages have on by default; call before importing them."""
+    set_environment(NO_TELEMETRY)
+
+
+def variable(name: str) -> str | None:
+    """The environment variable `name`, None where unset or empty."""
+    return os.environ.get(name) or None
+
+
+def child_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """The environment for a process that we start; it may write byte code, or each start costs seconds."""
+    values = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**values, **NO_TELEMETRY, **(extra or {})}
+
+
+def home_folder(given: Path | str | None = None) -> Path:
+    """The home folder, absolute: `given`, else `EVERGREEN_HOME`, else `.evergreen` in the current folder."""
+    return Path(given or variable(HOME_VARIABLE) or ".evergreen").absolute()

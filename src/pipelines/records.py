@@ -1,0 +1,253 @@
+"""What crosses the border between two steps: small, frozen records that name data, never the data itself.
+
+Times are timezone-aware UTC in records of our own doings, and naive in event time: a window's bounds follow the
+pipeline's timestamp column, which is taken as written.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Task = Literal["regression", "binary", "multiclass"]
+OnFailure = Literal["quarantine", "fail", "warn"]
+Verdict = Literal["pass", "fail", "inconclusive"]
+WindowVerdict = Literal["healthy", "drift", "degraded", "insufficient"]
+Decision = Literal["none", "suggest", "retrain"]
+TrainStatus = Literal["promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"]
+CauseKind = Literal["schedule", "drift", "degraded", "data", "person"]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ------------------------------------------------------------------------------------------------ data
+
+
+class Batch(Record):
+    """New rows read from the source, staged as Parquet at `path`; `known` rows were there before and are not in it."""
+
+    pipeline: str
+    id: str
+    path: str
+    rows: int
+    known: int
+    sources: list[str]
+
+
+class RuleResult(Record):
+    """What one check found: `unexpected` rows (row rules), or `observed` against the rule (batch rules)."""
+
+    rule: str
+    column: str | None
+    on_failure: OnFailure
+    passed: bool
+    unexpected: int = 0
+    message: str
+
+
+class ValidationReport(Record):
+    """The verdict on a batch: rows = accepted + quarantined, or all refused with the reason."""
+
+    pipeline: str
+    batch: str
+    rows: int
+    quarantined: int
+    results: list[RuleResult]
+    refused: str | None = None
+    warnings: list[str] = []
+    failures_path: str | None = None  # Parquet: position (int64, row of the batch), reason (string)
+
+
+class Snapshot(Record):
+    """An immutable version of a pipeline's data: Delta table `uri` at `version`, content `fingerprint` (hex)."""
+
+    pipeline: str
+    uri: str
+    version: int
+    rows: int
+    fingerprint: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.pipeline}@{self.version}"
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+class Attempt(Record):
+    """One try at a trained model; `id` comes from content, so the same attempt started twice is one attempt."""
+
+    id: str
+    pipeline: str
+    snapshot: Snapshot
+    folder: str
+    cause: str | None = None
+
+
+class TrainedModel(Record):
+    """A bundle of files in `folder`, with the sha256 of each; nothing in it is loaded before the hash agrees."""
+
+    attempt: str
+    kind: str
+    folder: str
+    files: dict[str, str]
+    seconds: float
+    details: dict[str, float] = {}
+
+
+class ServedModel(Record):
+    """What the prediction service is to answer with for a pipeline."""
+
+    pipeline: str
+    version: int
+    folder: str
+    files: dict[str, str]
+
+
+class Interval(Record):
+    """A value with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Comparison(Record):
+    """Challenger against champion on the same rows; `difference` > 0 means the challenger is better, in the metric's unit."""
+
+    champion_version: int
+    champion_metrics: dict[str, float]
+    difference: Interval
+
+
+class Evaluation(Record):
+    """What was measured on held-back rows; gates decide from this and from nothing else."""
+
+    attempt: str
+    task: Task
+    metric: str
+    rows: int
+    metrics: dict[str, float]
+    interval: Interval
+    baseline: str
+    baseline_metrics: dict[str, float]
+    baseline_difference: Interval
+    comparison: Comparison | None = None
+    smoke_failure: str | None = None
+
+
+class GateVerdict(Record):
+    name: str
+    verdict: Verdict
+    reason: str
+
+
+class ModelVersion(Record):
+    """A version in MLflow's registry."""
+
+    name: str
+    version: int
+    run_id: str
+    attempt: str
+
+
+class Promotion(Record):
+    """A row of the ledger: from `since` on, `version` is champion; `previous` is whom it replaced."""
+
+    pipeline: str
+    seq: int
+    version: int
+    previous: int | None
+    attempt: str
+    cause: str | None
+    why: str
+    since: datetime
+    until: datetime | None = None
+
+
+# ------------------------------------------------------------------------------------------------ monitoring
+
+
+class ColumnDrift(Record):
+    """How far one column moved: `score` by `method`, against `threshold`, in the method's own unit."""
+
+    column: str
+    method: str
+    score: float
+    threshold: float
+
+    @property
+    def drifted(self) -> bool:
+        return self.score > self.threshold
+
+
+class Drift(Record):
+    """Scores of a window against the model's reference; `report` is the path of Evidently's HTML page."""
+
+    columns: list[ColumnDrift]
+    rows: int
+    report: str | None = None
+
+
+class Quality(Record):
+    """The realised metric on the labelled rows of a window, and what the model had at its promotion."""
+
+    metric: str
+    labelled: int
+    realised: Interval
+    expected: float
+
+
+class WindowMeasure(Record):
+    """What was measured in one window, for the model version that scored most of it."""
+
+    pipeline: str
+    start: datetime
+    end: datetime
+    version: int
+    rows: int
+    labelled: int
+    drift: Drift | None = None
+    quality: Quality | None = None
+
+
+class WindowJudgment(Record):
+    """The decision on a window, with the reason in words and numbers; `cause` is set when training is to start."""
+
+    measure: WindowMeasure
+    verdict: WindowVerdict
+    decision: Decision
+    reason: str
+    cause: str | None = None
+
+
+class Cause(Record):
+    """Why a training run happened; `version` is the model it was said of, so a stale cause can be told."""
+
+    id: str
+    pipeline: str
+    kind: CauseKind
+    reason: str
+    version: int | None
+    created: datetime
+
+
+class TrainOutcome(Record):
+    """What `train` answers, from the command line, the UI and events alike."""
+
+    status: TrainStatus
+    pipeline: str
+    attempt: str | None = None
+    dataset: dict[str, str | int] = {}
+    model: dict[str, str | int] = {}
+    metrics: dict[str, float] = {}
+    champion_metrics: dict[str, float] | None = None
+    gates: list[GateVerdict] = []
+    cause: str | None = None
+    warnings: list[str] = []
+    seconds: dict[str, float] = {}
