@@ -1,0 +1,122 @@
+"""Measures a challenger on held-back rows: against the champion on the same rows, and against a trivial baseline."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.config import PipelineConfig
+from pipelines.data.snapshots import read_snapshot
+from pipelines.environment import child_environment
+from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
+from pipelines.models.bundle import load_bundle
+from pipelines.records import Attempt, Comparison, Evaluation, Interval, ServedModel, TrainedModel
+from pipelines.splitting import split_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DRAWS = 400  # bootstrap resamples: the ends of a 95 % interval then stand on 10 draws each
+SMOKE_ROWS = 20
+SMOKE_SECONDS = 120
+
+
+def evaluate_model(
+    config: PipelineConfig, attempt: Attempt, trained: TrainedModel, champion: ServedModel | None = None
+) -> Evaluation:
+    """Measure a trained model on the test part of its snapshot. A champion that cannot answer is an error, not a loss."""
+    parts = split_rows(read_snapshot(attempt.snapshot), config)
+    test, target = parts.test, parts.test[config.data.target]
+    predictions = load_bundle(Path(trained.folder), trained.files).predict(test)
+    baseline_name, baseline = trivial_predictions(config, parts.train, test)
+    compare = Paired(config.metric, target)
+    return Evaluation(
+        attempt=attempt.id,
+        task=config.task,
+        metric=config.metric,
+        rows=len(test),
+        metrics=score_all(config.task, target, predictions),
+        interval=compare.interval(predictions),
+        baseline=baseline_name,
+        baseline_metrics=score_all(config.task, target, baseline),
+        baseline_difference=compare.difference(predictions, baseline),
+        comparison=compare_with_champion(config, compare, test, predictions, champion),
+        smoke_failure=smoke_test(trained, test.head(SMOKE_ROWS), predictions.head(SMOKE_ROWS)),
+    )
+
+
+class Paired:
+    """The same seeded bootstrap resamples of the test rows for every question, so that answers can be compared."""
+
+    def __init__(self, metric: str, target: pd.Series, draws: int = DRAWS, seed: int = 0) -> None:
+        import numpy as np
+
+        self.metric, self.target = metric, target.reset_index(drop=True)
+        self.samples = np.random.default_rng(seed).integers(0, len(target), (draws, len(target)), dtype=np.int32)
+
+    def interval(self, predictions: pd.DataFrame) -> Interval:
+        """The metric with its 95 % interval."""
+        return self._interval(lambda score: score(predictions))
+
+    def difference(self, challenger: pd.DataFrame, other: pd.DataFrame) -> Interval:
+        """By how much the challenger is better than the other, in the metric's unit."""
+        sign = 1 if higher_is_better(self.metric) else -1
+        return self._interval(lambda score: sign * (score(challenger) - score(other)))
+
+    def _interval(self, statistic: Callable[[Callable[[pd.DataFrame], float]], float]) -> Interval:
+        import numpy as np
+
+        value = statistic(lambda p: score_metric(self.metric, self.target, p))
+        draws = [
+            statistic(lambda p, rows=rows: score_metric(self.metric, self.target.iloc[rows], p.iloc[rows]))  # type: ignore[misc]
+            for rows in self.samples
+        ]
+        low, high = np.nanquantile(draws, [0.025, 0.975])
+        return Interval(value=value, low=float(low), high=float(high))
+
+
+def trivial_predictions(config: PipelineConfig, train: pd.DataFrame, test: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    """What needs no model: the training mean, or the share of each class."""
+    import pandas as pd
+
+    target = train[config.data.target]
+    if config.task == "regression":
+        return "training mean", pd.DataFrame({"prediction": float(target.mean())}, index=test.index)
+    shares = target.value_counts(normalize=True).sort_index()
+    columns = {"prediction": shares.idxmax()} | {f"p_{name}": share for name, share in shares.items()}
+    return "most frequent class", pd.DataFrame(columns, index=test.index)
+
+
+def compare_with_champion(
+    config: PipelineConfig, compare: Paired, test: pd.DataFrame, predictions: pd.DataFrame, champion: ServedModel | None
+) -> Comparison | None:
+    """The champion on the same rows; None where there is no champion yet."""
+    if champion is None:
+        return None
+    theirs = load_bundle(Path(champion.folder), champion.files).predict(test)
+    return Comparison(
+        champion_version=champion.version,
+        champion_metrics=score_all(config.task, test[config.data.target], theirs),
+        difference=compare.difference(predictions, theirs),
+    )
+
+
+def smoke_test(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame) -> str | None:
+    """Load the model in a clean process and ask it for answers that are known; None when all is well, else what went wrong."""
+    folder = Path(trained.folder).parent / "smoke"
+    folder.mkdir(exist_ok=True)
+    rows.to_parquet(folder / "rows.parquet")
+    expected.to_parquet(folder / "expected.parquet")
+    (folder / "trained.json").write_text(trained.model_dump_json())
+    command = [sys.executable, "-m", "pipelines.evaluation.smoke", str(folder)]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SMOKE_SECONDS, check=False, env=child_environment()
+        )
+    except subprocess.TimeoutExpired:
+        return f"The model did not load and answer within {SMOKE_SECONDS} s in a clean process."
+    return None if done.returncode == 0 else f"In a clean process: {(done.stderr or done.stdout).strip()[-500:]}"
+

@@ -1,0 +1,234 @@
+"""Reads and writes of the ledger. Every write is one transaction and may be repeated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from pipelines.errors import PromotionConflict, UsageError
+from pipelines.home import Home
+from pipelines.ledger import tables
+from pipelines.records import Attempt, Cause, Promotion, ServedModel, TrainedModel, TrainOutcome, WindowJudgment
+
+HEAD = "0001"
+
+
+def now() -> datetime:
+    """This moment in UTC, without a zone, as the database keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def open_engine(path: Path) -> sa.Engine:
+    """An engine on the SQLite file `path`, brought to the newest form."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # 30 s: several of our processes write here, each for a few milliseconds.
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    with engine.connect() as connection:
+        connection.execute(sa.text("PRAGMA journal_mode=WAL"))
+        known = sa.inspect(connection).has_table("alembic_version")
+        current = known and connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    if current != HEAD:
+        migrate(engine)
+    return engine
+
+
+def migrate(engine: sa.Engine) -> None:
+    """Run the migrations that the database has not had, one process at a time."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.connect() as connection:
+        connection.execute(sa.text("BEGIN IMMEDIATE"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The database of one home folder."""
+
+    engine: sa.Engine
+
+    @classmethod
+    def open(cls, home: Home) -> Ledger:
+        return cls(open_engine(home.ledger))
+
+    # -------------------------------------------------------------------------------------- pipelines
+
+    def name_pipeline(self, name: str, definition: Path) -> None:
+        """Remember where a pipeline's definition lies, so that its name is enough from now on."""
+        self._upsert(tables.pipelines, {"name": name, "definition": str(definition.absolute())}, ["name"])
+
+    def definition(self, name: str) -> Path:
+        """Where the definition of the pipeline `name` lies. Raises UsageError where there is none."""
+        row = self._row(sa.select(tables.pipelines.c.definition).where(tables.pipelines.c.name == name))
+        if row is None:
+            known = ", ".join(self.pipelines()) or "none"
+            raise UsageError(f"No pipeline named {name!r} is known here (known: {known}).", "Give the path of its pipeline.yaml.")
+        return Path(row.definition)
+
+    def pipelines(self) -> list[str]:
+        return [row.name for row in self._rows(sa.select(tables.pipelines).order_by(tables.pipelines.c.name))]
+
+    # -------------------------------------------------------------------------------------- attempts
+
+    def start_attempt(self, attempt: Attempt) -> None:
+        """Store an attempt the first time it is started; later calls change nothing."""
+        values = {
+            "id": attempt.id,
+            "pipeline": attempt.pipeline,
+            "started": now(),
+            "cause": attempt.cause,
+            "attempt": attempt.model_dump(mode="json"),
+        }
+        with self.engine.begin() as connection:
+            connection.execute(sqlite_insert(tables.attempts).values(values).on_conflict_do_nothing())
+
+    def finish_attempt(self, outcome: TrainOutcome, trained: TrainedModel | None = None, version: int | None = None) -> None:
+        """Store how an attempt ended."""
+        values: dict[str, Any] = {"outcome": outcome.model_dump(mode="json")}
+        if trained is not None:
+            values |= {"trained": trained.model_dump(mode="json"), "version": version}
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(tables.attempts).where(tables.attempts.c.id == outcome.attempt).values(values))
+
+    def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
+        """Store the registered version of an attempt and the hashes of its files."""
+        values = {"trained": trained.model_dump(mode="json"), "version": version}
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values))
+
+    def outcome(self, attempt: str) -> TrainOutcome | None:
+        """How an attempt ended, None while it has not."""
+        row = self._row(sa.select(tables.attempts.c.outcome).where(tables.attempts.c.id == attempt))
+        return TrainOutcome.model_validate(row.outcome) if row and row.outcome else None
+
+    def attempts(self, pipeline: str) -> list[sa.Row[Any]]:
+        """Rows of the attempts, oldest first: id, started, cause, attempt, trained, version, outcome."""
+        table = tables.attempts
+        return self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.started))
+
+    def trained(self, pipeline: str, version: int) -> TrainedModel:
+        """The model behind a registered version. Raises UsageError where there is none."""
+        table = tables.attempts
+        rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline, table.c.version.is_not(None)))
+        found = {row.version: row.trained for row in rows}
+        if version not in found:
+            known = ", ".join(str(v) for v in sorted(found)) or "none"
+            raise UsageError(f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them.")
+        return TrainedModel.model_validate(found[version])
+
+    # -------------------------------------------------------------------------------------- champions
+
+    def champions(self, pipeline: str) -> list[Promotion]:
+        """Who was champion when, oldest first; the last one's `until` is open."""
+        table = tables.promotions
+        rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.seq))
+        ends = [row.since for row in rows[1:]] + [None]
+        return [Promotion(**row._asdict(), until=end) for row, end in zip(rows, ends, strict=True)]
+
+    def champion(self, pipeline: str) -> Promotion | None:
+        return next(reversed(self.champions(pipeline)), None)
+
+    def promote(self, promotion: Promotion) -> Promotion:
+        """Make a version champion if `promotion.previous` is still the champion: compare-and-swap.
+
+        Repeating a promotion that went through returns it. Raises PromotionConflict when another came first.
+        """
+        current = self.champion(promotion.pipeline)
+        if current and (current.version, current.attempt, current.previous) == (promotion.version, promotion.attempt, promotion.previous):
+            return current
+        found = current.version if current else None
+        if found != promotion.previous:
+            raise PromotionConflict(
+                f"{promotion.pipeline}: version {promotion.version} was judged against champion {promotion.previous}, now it is {found}.",
+                "Train again: the challenger is then judged against the new champion.",
+            )
+        row = promotion.model_copy(update={"seq": current.seq + 1 if current else 1})
+        try:
+            with self.engine.begin() as connection:
+                connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
+        except sa.exc.IntegrityError as error:
+            raise PromotionConflict(f"{promotion.pipeline}: another promotion came first.", "Train again.") from error
+        return row
+
+    # -------------------------------------------------------------------------------------- serving
+
+    def serve(self, served: ServedModel) -> None:
+        """Say what the prediction service is to answer with; it follows within a second."""
+        self._upsert(tables.serving, {"pipeline": served.pipeline, "served": served.model_dump(mode="json")}, ["pipeline"])
+
+    def served(self) -> list[ServedModel]:
+        return [ServedModel.model_validate(row.served) for row in self._rows(sa.select(tables.serving))]
+
+    # -------------------------------------------------------------------------------------- causes, windows
+
+    def add_cause(self, cause: Cause, window_end: datetime | None = None) -> bool:
+        """Store a cause before anybody is told; False where it was there already."""
+        values = {**cause.model_dump(), "window_end": window_end}
+        with self.engine.begin() as connection:
+            done = connection.execute(sqlite_insert(tables.causes).values(values).on_conflict_do_nothing())
+        return done.rowcount == 1
+
+    def cause(self, cause_id: str) -> Cause | None:
+        rows = self.causes(ids=[cause_id])
+        return rows[0] if rows else None
+
+    def causes(self, pipeline: str | None = None, ids: list[str] | None = None, unsent: bool = False) -> list[Cause]:
+        """Causes, oldest first; `unsent` keeps those whose event has not gone out."""
+        table = tables.causes
+        query = sa.select(table).order_by(table.c.created)
+        query = query.where(table.c.pipeline == pipeline) if pipeline else query
+        query = query.where(table.c.id.in_(ids)) if ids else query
+        query = query.where(table.c.sent.is_(None), table.c.window_end.is_not(None)) if unsent else query
+        return [Cause(**{k: v for k, v in row._asdict().items() if k in Cause.model_fields}) for row in self._rows(query)]
+
+    def mark_sent(self, cause_id: str) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(tables.causes).where(tables.causes.c.id == cause_id).values(sent=now()))
+
+    def last_cause_end(self, pipeline: str, before: datetime) -> datetime | None:
+        """The end of the latest window before `before` that started a training: the cool-down counts from there."""
+        ends = sa.select(sa.func.max(tables.causes.c.window_end))
+        with self.engine.connect() as connection:
+            found: datetime | None = connection.scalar(
+                ends.where(tables.causes.c.pipeline == pipeline, tables.causes.c.window_end < before)
+            )
+        return found
+
+    def store_window(self, judgment: WindowJudgment) -> None:
+        """Keep the newest judgment of a window."""
+        values = {
+            "pipeline": judgment.measure.pipeline,
+            "start": judgment.measure.start,
+            "judgment": judgment.model_dump(mode="json"),
+        }
+        self._upsert(tables.windows, values, ["pipeline", "start"])
+
+    def windows(self, pipeline: str) -> list[WindowJudgment]:
+        table = tables.windows
+        rows = self._rows(sa.select(table.c.judgment).where(table.c.pipeline == pipeline).order_by(table.c.start))
+        return [WindowJudgment.model_validate(row.judgment) for row in rows]
+
+    # -------------------------------------------------------------------------------------- plumbing
+
+    def _rows(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def _row(self, query: sa.Select[Any]) -> sa.Row[Any] | None:
+        return next(iter(self._rows(query)), None)
+
+    def _upsert(self, table: sa.Table, values: dict[str, Any], keys: list[str]) -> None:
+        changed = {k: v for k, v in values.items() if k not in keys}
+        statement = sqlite_insert(table).values(values).on_conflict_do_update(index_elements=keys, set_=changed)
+        with self.engine.begin() as connection:
+            connection.execute(statement)

@@ -1,0 +1,69 @@
+"""The tables of the ledger; `migrations/` brings a database to this form."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+pipelines = sa.Table(
+    "pipelines",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("definition", sa.String, nullable=False),  # path of pipeline.yaml
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("pipeline", sa.String, nullable=False, index=True),
+    sa.Column("started", sa.DateTime, nullable=False),
+    sa.Column("cause", sa.String),
+    sa.Column("attempt", sa.JSON, nullable=False),  # records.Attempt
+    sa.Column("trained", sa.JSON),  # records.TrainedModel
+    sa.Column("version", sa.Integer),
+    sa.Column("outcome", sa.JSON),  # records.TrainOutcome
+)
+
+promotions = sa.Table(
+    "promotions",
+    metadata,
+    sa.Column("pipeline", sa.String, primary_key=True),
+    # The next number is taken by insertion, so of two promotions judged against one champion the second collides.
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("previous", sa.Integer),
+    sa.Column("attempt", sa.String, nullable=False),
+    sa.Column("cause", sa.String),
+    sa.Column("why", sa.String, nullable=False),
+    sa.Column("since", sa.DateTime, nullable=False),
+)
+
+causes = sa.Table(
+    "causes",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("pipeline", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("version", sa.Integer),
+    sa.Column("created", sa.DateTime, nullable=False),
+    sa.Column("window_end", sa.DateTime),
+    sa.Column("sent", sa.DateTime),  # when its event was handed to Prefect; null is what maintenance sends again
+)
+
+windows = sa.Table(
+    "windows",
+    metadata,
+    sa.Column("pipeline", sa.String, primary_key=True),
+    sa.Column("start", sa.DateTime, primary_key=True),
+    sa.Column("judgment", sa.JSON, nullable=False),  # records.WindowJudgment
+)
+
+serving = sa.Table(
+    "serving",
+    metadata,
+    sa.Column("pipeline", sa.String, primary_key=True),
+    sa.Column("served", sa.JSON, nullable=False),  # records.ServedModel
+)
