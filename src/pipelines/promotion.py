@@ -1,0 +1,65 @@
+"""Challenger becomes champion: the ledger's row first, then the alias, then what is served. Each step may be repeated."""
+
+from __future__ import annotations
+
+from pipelines.errors import UsageError
+from pipelines.home import Home
+from pipelines.ledger import Ledger, now
+from pipelines.records import Promotion, ServedModel
+from pipelines.registry.mlflow_store import fetch_model, point_aliases
+
+
+def champion_model(home: Home, pipeline: str) -> ServedModel | None:
+    """The champion's verified files, None where there is no champion yet."""
+    ledger = Ledger.open(home)
+    champion = ledger.champion(pipeline)
+    if champion is None:
+        return None
+    return fetch_model(home, pipeline, champion.version, ledger.trained(pipeline, champion.version))
+
+
+def promote(home: Home, promotion: Promotion) -> Promotion:
+    """Record the promotion, if the champion is still the one it was judged against. Raises PromotionConflict."""
+    return Ledger.open(home).promote(promotion)
+
+
+def deploy_champion(home: Home, pipeline: str) -> ServedModel:
+    """Make alias and prediction service follow the ledger's champion. Raises UsageError where there is none."""
+    ledger = Ledger.open(home)
+    champion = ledger.champion(pipeline)
+    if champion is None:
+        raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
+    served = fetch_model(home, pipeline, champion.version, ledger.trained(pipeline, champion.version))
+    point_aliases(home, pipeline, champion.version, champion.previous)
+    ledger.serve(served)
+    return served
+
+
+def choose_version(home: Home, pipeline: str, version: int, why: str) -> Promotion:
+    """A person makes an earlier registered version champion. Raises UsageError where it is not there."""
+    ledger = Ledger.open(home)
+    ledger.trained(pipeline, version)
+    current = ledger.champion(pipeline)
+    if current is not None and current.version == version:
+        return current
+    attempt = ledger.trained(pipeline, version).attempt
+    return ledger.promote(
+        Promotion(
+            pipeline=pipeline,
+            seq=0,
+            version=version,
+            previous=current.version if current else None,
+            attempt=attempt,
+            cause=None,
+            why=why,
+            since=now(),
+        )
+    )
+
+
+def previous_version(home: Home, pipeline: str) -> int:
+    """The champion before this one. Raises UsageError where there was none."""
+    champion = Ledger.open(home).champion(pipeline)
+    if champion is None or champion.previous is None:
+        raise UsageError(f"{pipeline} has no earlier champion to go back to.", "`evergreen history` lists the champions.")
+    return champion.previous
