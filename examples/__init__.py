@@ -1,0 +1,1 @@
+"""Complete pipelines a newcomer copies."""

@@ -1,0 +1,1 @@
+"""Rides per zone and hour in a made-up city whose drift is known: the built-in example."""
