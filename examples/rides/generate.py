@@ -31,7 +31,20 @@ HISTORY = 10  # weeks
 DEFECTS = 0.002  # share of the rows of the history
 HOURS = 168
 
-ZONES = "Airport Castle Docks Fairground Garden Harbour Market Mill Oldtown Park Station University".split()
+ZONES = [
+    "North",
+    "Castle",
+    "Docks",
+    "Fair",
+    "Zoo",
+    "Port",
+    "Market",
+    "Mill",
+    "Centre",
+    "Park",
+    "East",
+    "Campus",
+]
 SIZE = np.array([70, 60, 45, 40, 55, 65, 90, 50, 95, 45, 100, 80.0])  # rides in an average hour
 FARE = np.array([14, 9, 10, 9, 8, 10, 8, 9, 8, 8, 9, 7.0])
 NIGHTLIFE = np.array([0.2, 0.4, 0.1, 0.8, 0.2, 0.7, 0.6, 0.1, 0.9, 0.3, 0.4, 0.7])  # 0: offices, 1: bars
