@@ -1,0 +1,23 @@
+"""Markdown tables for people, made of data that nobody vouched for."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+LONGEST_CELL = 300
+
+
+def markdown_cell(value: object) -> str:
+    """`value` as text that stays in its cell: no line breaks, no HTML, no links, at most 300 characters."""
+    words = " ".join(str(value).split())
+    if len(words) > LONGEST_CELL:
+        words = words[: LONGEST_CELL - 1] + "…"
+    return re.sub(r"([\\|\[\]`*])", r"\\\1", html.escape(words, quote=False))
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table of `rows` under `head`, every cell of `rows` neutralised."""
+    lines = [list(head), ["---"] * len(head), *([markdown_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
