@@ -1,0 +1,311 @@
+"""The geometry of the page's charts, in the units of the SVG's view box; colours and words belong to the template.
+
+A window's bounds are event time. A promotion's moment is our own clock, which differs when the past is replayed, so
+a marker stands at the end of the window that caused it, or where its version first scored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pipelines.records import ColumnDrift, WindowJudgment, WindowVerdict
+from pipelines.reporting.story import Story
+
+WIDTH, LEFT, RIGHT = 920, 58, 14
+MARKERS, QUALITY, DRIFT, LANE, AXIS = 44, 180, 96, 24, 26  # heights of the panels, from above
+GAP = 30
+LABEL_WIDTH = 118  # room for a marker's label
+WIDE = 44  # a window that wide carries its numbers in print
+
+Scale = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class WindowMark:
+    """A window: its column of the chart, and where its points lie; None where nothing was measured."""
+
+    x: float
+    width: float
+    middle: float
+    verdict: WindowVerdict
+    realised: float | None
+    low: float | None
+    high: float | None
+    expected: float | None
+    value: str
+    share_top: float | None
+    share: str
+    wide: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class LaneSpan:
+    x: float
+    width: float
+    version: int
+    shade: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Marker:
+    x: float
+    label_x: float
+    anchor: str
+    row: int
+    kind: str  # "promoted" or "kept out"
+    label: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Two small charts and a band of versions over one time axis."""
+
+    width: int
+    height: int
+    left: float
+    right: float
+    quality_top: float
+    quality_bottom: float
+    drift_top: float
+    drift_bottom: float
+    lane_top: float
+    lane_bottom: float
+    windows: list[WindowMark]
+    lanes: list[LaneSpan]
+    markers: list[Marker]
+    quality_ticks: list[Tick]
+    drift_ticks: list[Tick]
+    time_ticks: list[Tick]
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """Score over threshold: `heat` is 0 to 100 per cent of the colour; None where the window has no score."""
+
+    heat: int
+    text: str
+    drifted: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    column: str
+    cells: list[HeatCell | None]
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands apart, never an exponent for everyday sizes."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0 or 1e-4 <= abs(value) < 1e9:
+        digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+        return f"{value:,.{digits}f}"
+    return f"{value:.2e}"
+
+
+def day(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b}"
+
+
+def span(start: datetime, end: datetime) -> str:
+    """`7 – 13 Jun` for whole days (the end is not included), with hours otherwise."""
+    if start.time() == end.time() and end - start >= timedelta(days=1):
+        last = end - timedelta(days=1)
+        first = str(start.day) if (start.year, start.month) == (last.year, last.month) else day(start)
+        return day(start) if start.date() == last.date() else f"{first} – {day(last)}"
+    return f"{day(start)} {start:%H:%M} – {day(end)} {end:%H:%M}"
+
+
+def linear(low: float, high: float, start: float, stop: float) -> Scale:
+    width = (high - low) or 1.0
+    return lambda value: round(start + (value - low) / width * (stop - start), 1)
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round numbers that enclose low and high."""
+    if not high > low:
+        low, high = low - (abs(low) or 1) * 0.1, high + (abs(high) or 1) * 0.1
+    raw = (high - low) / (most - 1)
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def drift_share(window: WindowJudgment) -> float | None:
+    """The share of the columns that drifted."""
+    drift = window.measure.drift
+    if drift is None or not drift.columns:
+        return None
+    return sum(column.drifted for column in drift.columns) / len(drift.columns)
+
+
+def timeline(story: Story, windows: Sequence[WindowJudgment]) -> Timeline | None:
+    """Lay out `windows`, which are in order of time; None where there are none."""
+    if not windows:
+        return None
+    quality_top, drift_top = MARKERS, MARKERS + QUALITY + GAP
+    lane_top = drift_top + DRIFT + GAP
+    start, end = windows[0].measure.start, max(w.measure.end for w in windows)
+    x = linear(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
+    values = quality_values(windows)
+    ticks = nice_ticks(min(values), max(values)) if values else [0.0, 1.0]
+    y = linear(ticks[0], ticks[-1], quality_top + QUALITY, quality_top)
+    share = linear(0, 1, drift_top + DRIFT, drift_top)
+    return Timeline(
+        width=WIDTH,
+        height=lane_top + LANE + AXIS,
+        left=LEFT,
+        right=WIDTH - RIGHT,
+        quality_top=quality_top,
+        quality_bottom=quality_top + QUALITY,
+        drift_top=drift_top,
+        drift_bottom=drift_top + DRIFT,
+        lane_top=lane_top,
+        lane_bottom=lane_top + LANE,
+        windows=[window_mark(w, x, y, share) for w in windows],
+        lanes=lane_spans(windows, x),
+        markers=markers(story, windows, x),
+        quality_ticks=[Tick(y(v), number(v)) for v in ticks] if values else [],
+        drift_ticks=[Tick(share(v), f"{v:.0%}") for v in (0, 0.5, 1)],
+        time_ticks=time_ticks(windows, x),
+    )
+
+
+def quality_values(windows: Sequence[WindowJudgment]) -> list[float]:
+    """All that the quality panel has to make room for."""
+    measured = [w.measure.quality for w in windows if w.measure.quality]
+    values = [v for q in measured for v in (q.realised.low, q.realised.value, q.realised.high, q.expected)]
+    return [v for v in values if math.isfinite(v)]
+
+
+def window_mark(window: WindowJudgment, x: Scale, y: Scale, share: Scale) -> WindowMark:
+    measure, drifted = window.measure, drift_share(window)
+    left, right = x(measure.start.timestamp()), x(measure.end.timestamp())
+    quality = measure.quality
+    known = quality is not None and all(map(math.isfinite, (quality.realised.value, quality.expected)))
+    low, high = (quality.realised.low, quality.realised.high) if quality else (math.nan, math.nan)
+    return WindowMark(
+        x=left,
+        width=round(right - left, 1),
+        middle=round((left + right) / 2, 1),
+        verdict=window.verdict,
+        realised=y(quality.realised.value) if quality and known else None,
+        low=y(low) if known and math.isfinite(low) else None,
+        high=y(high) if known and math.isfinite(high) else None,
+        expected=y(quality.expected) if quality and known else None,
+        value=number(quality.realised.value) if quality and known else "",
+        share_top=None if drifted is None else share(drifted),
+        share="" if drifted is None else f"{drifted:.0%}",
+        wide=right - left >= WIDE,
+        title=f"{span(measure.start, measure.end)}, version {measure.version}: {window.verdict}. {window.reason}",
+    )
+
+
+def lane_spans(windows: Sequence[WindowJudgment], x: Scale) -> list[LaneSpan]:
+    """Neighbouring windows that the same version scored, joined."""
+    spans: list[LaneSpan] = []
+    for window in windows:
+        measure = window.measure
+        left, right = x(measure.start.timestamp()), x(measure.end.timestamp())
+        last = spans[-1] if spans else None
+        if last and last.version == measure.version:
+            spans[-1] = LaneSpan(last.x, round(right - last.x, 1), last.version, last.shade, last.title)
+            continue
+        shade = (last.shade + 1) % 3 if last else 0
+        spans.append(
+            LaneSpan(left, round(right - left, 1), measure.version, shade, f"version {measure.version} scored")
+        )
+    return spans
+
+
+def event_moment(cause: str | None, version: int | None, clock: datetime, windows: Sequence[WindowJudgment]) -> datetime | None:
+    """Where something of our own clock stands in event time; None where it has no place among the windows."""
+    for window in windows:
+        if cause is not None and window.cause == cause:
+            return window.measure.end
+    moment = clock.astimezone(UTC).replace(tzinfo=None) if clock.tzinfo else clock
+    if windows[0].measure.start <= moment <= windows[-1].measure.end:
+        return moment
+    return next((w.measure.start for w in windows if version is not None and w.measure.version == version), None)
+
+
+def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[Marker]:
+    """Promotions, and training runs that ended otherwise; labels that would collide go to the second row."""
+    found: list[tuple[datetime, str, str, str]] = []
+    for champion in story.champions:
+        at = event_moment(champion.cause, champion.version, champion.since, windows)
+        if at is not None:
+            found.append((at, "promoted", f"v{champion.version} promoted", champion.why))
+    for attempt in story.attempts:
+        at = event_moment(attempt.cause_id, None, attempt.started, windows)
+        if at is not None and attempt.status not in {"promoted", "reused"}:
+            words = attempt.status.replace("_", " ")
+            found.append((at, "kept-out", f"run {words}", f"attempt {attempt.id}: {words}. {attempt.cause}"))
+    placed: list[Marker] = []
+    free = [-math.inf, -math.inf]
+    for at, kind, label, title in sorted(found):
+        spot = x(at.timestamp())
+        left_side = spot + LABEL_WIDTH > WIDTH
+        begin = spot - LABEL_WIDTH if left_side else spot
+        row = 0 if begin >= free[0] or free[0] <= free[1] else 1
+        free[row] = begin + LABEL_WIDTH
+        placed.append(Marker(spot, spot - 6 if left_side else spot + 6, "end" if left_side else "start", row, kind, label, title))
+    return placed
+
+
+def time_ticks(windows: Sequence[WindowJudgment], x: Scale, room: float = 62) -> list[Tick]:
+    """The first day of as many windows as there is room for."""
+    ticks: list[Tick] = []
+    for window in windows:
+        start = window.measure.start
+        at = x(start.timestamp())
+        if ticks and at - ticks[-1].at < room:
+            continue
+        short = window.measure.end - start < timedelta(days=1)
+        ticks.append(Tick(at, f"{day(start)} {start:%H:%M}" if short else day(start)))
+    return ticks
+
+
+def heat_rows(windows: Sequence[WindowJudgment], most: int = 30) -> tuple[list[HeatRow], int]:
+    """Columns by windows, the most drifted columns first, and how many quieter columns were left out."""
+    scores = [{c.column: c for c in w.measure.drift.columns} if w.measure.drift else {} for w in windows]
+    worst: dict[str, float] = {}
+    for by_column in scores:
+        for name, column in by_column.items():
+            worst[name] = max(worst.get(name, 0.0), ratio(column))
+    names = sorted(worst, key=lambda name: (-worst[name], name))
+    rows = [
+        HeatRow(name, [heat_cell(s[name], w) if name in s else None for s, w in zip(scores, windows, strict=True)])
+        for name in names[:most]
+    ]
+    return rows, max(0, len(names) - most)
+
+
+def ratio(column: ColumnDrift) -> float:
+    value = column.score / column.threshold if column.threshold > 0 else 0.0
+    return value if math.isfinite(value) else 0.0
+
+
+def heat_cell(column: ColumnDrift, window: WindowJudgment) -> HeatCell:
+    """Colour grows with the logarithm: at the threshold a third of it, at eight times all."""
+    times = ratio(column)
+    heat = 100 * (math.log2(1 + times) / math.log2(9)) if times > 0 else 0
+    where = span(window.measure.start, window.measure.end)
+    said = "drifted" if column.drifted else "steady"
+    title = f"{column.column}, {where}: {column.method} {number(column.score)}, threshold {number(column.threshold)}: {said}"
+    text = f"{times:.1f}" if times < 99.95 else ">99"
+    return HeatCell(min(100, round(heat)), text, column.drifted, title)

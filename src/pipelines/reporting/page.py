@@ -1,0 +1,102 @@
+"""The page's words and its template: one self-contained HTML file, everything from outside escaped."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipelines.records import WindowJudgment
+from pipelines.reporting import charts
+from pipelines.reporting.story import Story
+
+MOST_WINDOWS = 104  # two years of weeks; more would be too thin to read
+MOST_HEAT_WINDOWS = 26
+
+VERDICTS = {  # symbol and words, so that nothing is said by colour alone
+    "healthy": ("●", "healthy"),
+    "drift": ("◆", "drift"),
+    "degraded": ("▲", "degraded"),
+    "insufficient": ("○", "too few rows"),
+}
+GATES = {"pass": "✓", "fail": "✕", "inconclusive": "?"}  # noqa: S105 - a verdict, no password
+
+
+def render_report(story: Story) -> str:
+    """The story as one HTML page without anything fetched from elsewhere."""
+    windows = sorted(story.windows, key=lambda w: w.measure.start)
+    champions = sorted(story.champions, key=lambda p: p.seq)
+    shown, heated = windows[-MOST_WINDOWS:], windows[-MOST_HEAT_WINDOWS:]
+    rows, hidden_columns = charts.heat_rows(heated)
+    environment = Environment(
+        loader=PackageLoader("pipelines.reporting", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=charts.number, moment=moment, day=charts.day, duration=duration)
+    environment.globals.update(span=charts.span, verdicts=VERDICTS, gate_symbols=GATES, share=charts.drift_share)
+    return environment.get_template("page.html.j2").render(
+        story=story,
+        windows=windows,
+        shown=shown,
+        heated=heated,
+        champion=champions[-1] if champions else None,
+        champions=champions[::-1],
+        attempts=sorted(story.attempts, key=lambda a: a.started, reverse=True),
+        last=windows[-1] if windows else None,
+        state=state_sentence(story),
+        alarms=sum(w.verdict in {"drift", "degraded"} for w in windows),
+        unanswered=unanswered(story),
+        timeline=charts.timeline(story, shown),
+        heat=rows,
+        hidden_columns=hidden_columns,
+    )
+
+
+def state_sentence(story: Story) -> str:
+    """Who is champion since when, and what the last window said."""
+    if not story.champions:
+        tried = f"{len(story.attempts)} training runs so far" if story.attempts else "no training run yet"
+        return f"No champion yet: {tried}."
+    champion = max(story.champions, key=lambda p: p.seq)
+    standing = f"Version {champion.version} is champion since {moment(champion.since)}"
+    if not story.windows:
+        return f"{standing}; no window has been judged yet."
+    last = max(story.windows, key=lambda w: w.measure.start)
+    return f"{standing}; the last window, {charts.span(last.measure.start, last.measure.end)}, {verdict_words(last)}."
+
+
+def verdict_words(window: WindowJudgment) -> str:
+    words = {
+        "healthy": "is healthy",
+        "drift": "shows drift in the inputs",
+        "degraded": "shows a loss of quality",
+        "insufficient": "has too few rows to judge",
+    }[window.verdict]
+    return f"{words} and asked for a new model" if window.decision == "retrain" else words
+
+
+def unanswered(story: Story) -> list[str]:
+    """Causes that no training run names: `kind: reason`."""
+    answered = {attempt.cause_id for attempt in story.attempts} | {p.cause for p in story.champions}
+    return [f"{cause.kind}: {cause.reason}" for cause in story.causes if cause.id not in answered]
+
+
+def moment(value: datetime | None) -> str:
+    """`14 Jun 2025, 06:02 UTC`; event time carries no zone."""
+    if value is None:
+        return ""
+    zoned = value.astimezone(UTC) if value.tzinfo else value
+    return f"{zoned.day} {zoned:%b %Y, %H:%M}{' UTC' if value.tzinfo else ''}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `3 min 10 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
