@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -124,6 +124,7 @@ class Gates(Section):
 class Monitoring(Section):
     schedule: str = "0 6 * * *"
     window: Duration = timedelta(days=7)
+    origin: datetime = datetime(1970, 1, 5)  # windows are counted from here: a Monday, so weeks begin on Mondays
     minimum_rows: int = Field(200, ge=10)
     drifted_share: float = Field(0.3, gt=0, le=1)
     quality_tolerance: float = Field(0.25, ge=0)  # share of the expected metric that the realised one may be worse by
@@ -172,13 +173,24 @@ class PipelineConfig(Section):
         return self
 
 
+class Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans only: `on`, `off`, `yes` and `no` are words, as in `retraining: {on: [drift]}`."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false|True|False|TRUE|FALSE"), list("tTfF"))
+
+
 def load_config(path: Path | str) -> PipelineConfig:
     """Read a definition. Raises ConfigError that names file, line and key."""
     file = Path(path)
     try:
         text = file.read_text(encoding="utf-8")
-        tree = yaml.compose(text)
-        values = yaml.safe_load(text)
+        tree = yaml.compose(text, Loader)
+        values = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{file}, line {line}: not YAML: {error.problem}.", "Mend that line.") from error
