@@ -16,7 +16,7 @@ from pipelines.reporting.story import Story
 
 WIDTH, LEFT, RIGHT = 920, 58, 14
 MARKERS, QUALITY, DRIFT, LANE, AXIS = 44, 180, 96, 24, 26  # heights of the panels, from above
-GAP = 30
+GAP = 44
 LABEL_WIDTH = 118  # room for a marker's label
 WIDE = 44  # a window that wide carries its numbers in print
 
@@ -42,6 +42,7 @@ class WindowMark:
     high: float | None
     expected: float | None
     value: str
+    value_y: float
     share_top: float | None
     share: str
     wide: bool
@@ -83,6 +84,7 @@ class Timeline:
     lane_top: float
     lane_bottom: float
     windows: list[WindowMark]
+    paths: list[str]
     lanes: list[LaneSpan]
     markers: list[Marker]
     quality_ticks: list[Tick]
@@ -165,6 +167,7 @@ def timeline(story: Story, windows: Sequence[WindowJudgment]) -> Timeline | None
     ticks = nice_ticks(min(values), max(values)) if values else [0.0, 1.0]
     y = linear(ticks[0], ticks[-1], quality_top + QUALITY, quality_top)
     share = linear(0, 1, drift_top + DRIFT, drift_top)
+    marks = [window_mark(w, x, y, share) for w in windows]
     return Timeline(
         width=WIDTH,
         height=lane_top + LANE + AXIS,
@@ -176,10 +179,11 @@ def timeline(story: Story, windows: Sequence[WindowJudgment]) -> Timeline | None
         drift_bottom=drift_top + DRIFT,
         lane_top=lane_top,
         lane_bottom=lane_top + LANE,
-        windows=[window_mark(w, x, y, share) for w in windows],
+        windows=marks,
+        paths=quality_paths(marks),
         lanes=lane_spans(windows, x),
         markers=markers(story, windows, x),
-        quality_ticks=[Tick(y(v), number(v)) for v in ticks] if values else [],
+        quality_ticks=[Tick(y(v), f"{v:,g}") for v in ticks] if values else [],
         drift_ticks=[Tick(share(v), f"{v:.0%}") for v in (0, 0.5, 1)],
         time_ticks=time_ticks(windows, x),
     )
@@ -196,6 +200,7 @@ def window_mark(window: WindowJudgment, x: Scale, y: Scale, share: Scale) -> Win
     measure, drifted = window.measure, drift_share(window)
     left, right = x(measure.start.timestamp()), x(measure.end.timestamp())
     quality = measure.quality
+    realised = y(quality.realised.value) if quality else 0.0
     known = quality is not None and all(map(math.isfinite, (quality.realised.value, quality.expected)))
     low, high = (quality.realised.low, quality.realised.high) if quality else (math.nan, math.nan)
     return WindowMark(
@@ -203,16 +208,37 @@ def window_mark(window: WindowJudgment, x: Scale, y: Scale, share: Scale) -> Win
         width=round(right - left, 1),
         middle=round((left + right) / 2, 1),
         verdict=window.verdict,
-        realised=y(quality.realised.value) if quality and known else None,
+        realised=realised if known else None,
         low=y(low) if known and math.isfinite(low) else None,
         high=y(high) if known and math.isfinite(high) else None,
         expected=y(quality.expected) if quality and known else None,
         value=number(quality.realised.value) if quality and known else "",
+        value_y=value_height(realised, [y(v) for v in (low, high) if math.isfinite(v)], y(quality.expected))
+        if quality and known
+        else 0.0,
         share_top=None if drifted is None else share(drifted),
         share="" if drifted is None else f"{drifted:.0%}",
         wide=right - left >= WIDE,
         title=f"{span(measure.start, measure.end)}, version {measure.version}: {window.verdict}. {window.reason}",
     )
+
+
+def value_height(point: float, interval: Sequence[float], expected: float) -> float:
+    """Where the number stands: clear of the interval, on the side away from the expected line."""
+    if point > expected:
+        return round(max([point, *interval]) + 15, 1)
+    return round(min([point, *interval]) - 7, 1)
+
+
+def quality_paths(windows: Sequence[WindowMark]) -> list[str]:
+    """The points of unbroken runs of measured windows; a window without labels breaks the line."""
+    runs: list[list[str]] = [[]]
+    for window in windows:
+        if window.realised is None:
+            runs.append([])
+        else:
+            runs[-1].append(f"{window.middle},{window.realised}")
+    return [" ".join(run) for run in runs if len(run) > 1]
 
 
 def lane_spans(windows: Sequence[WindowJudgment], x: Scale) -> list[LaneSpan]:
@@ -227,12 +253,16 @@ def lane_spans(windows: Sequence[WindowJudgment], x: Scale) -> list[LaneSpan]:
             continue
         shade = (last.shade + 1) % 3 if last else 0
         spans.append(
-            LaneSpan(left, round(right - left, 1), measure.version, shade, f"version {measure.version} scored")
+            LaneSpan(
+                left, round(right - left, 1), measure.version, shade, f"version {measure.version} scored"
+            )
         )
     return spans
 
 
-def event_moment(cause: str | None, version: int | None, clock: datetime, windows: Sequence[WindowJudgment]) -> datetime | None:
+def event_moment(
+    cause: str | None, version: int | None, clock: datetime, windows: Sequence[WindowJudgment]
+) -> datetime | None:
     """Where something of our own clock stands in event time; None where it has no place among the windows."""
     for window in windows:
         if cause is not None and window.cause == cause:
@@ -240,7 +270,9 @@ def event_moment(cause: str | None, version: int | None, clock: datetime, window
     moment = clock.astimezone(UTC).replace(tzinfo=None) if clock.tzinfo else clock
     if windows[0].measure.start <= moment <= windows[-1].measure.end:
         return moment
-    return next((w.measure.start for w in windows if version is not None and w.measure.version == version), None)
+    return next(
+        (w.measure.start for w in windows if version is not None and w.measure.version == version), None
+    )
 
 
 def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[Marker]:
@@ -263,7 +295,17 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
         begin = spot - LABEL_WIDTH if left_side else spot
         row = 0 if begin >= free[0] or free[0] <= free[1] else 1
         free[row] = begin + LABEL_WIDTH
-        placed.append(Marker(spot, spot - 6 if left_side else spot + 6, "end" if left_side else "start", row, kind, label, title))
+        placed.append(
+            Marker(
+                spot,
+                spot - 6 if left_side else spot + 6,
+                "end" if left_side else "start",
+                row,
+                kind,
+                label,
+                title,
+            )
+        )
     return placed
 
 
@@ -289,7 +331,9 @@ def heat_rows(windows: Sequence[WindowJudgment], most: int = 30) -> tuple[list[H
             worst[name] = max(worst.get(name, 0.0), ratio(column))
     names = sorted(worst, key=lambda name: (-worst[name], name))
     rows = [
-        HeatRow(name, [heat_cell(s[name], w) if name in s else None for s, w in zip(scores, windows, strict=True)])
+        HeatRow(
+            name, [heat_cell(s[name], w) if name in s else None for s, w in zip(scores, windows, strict=True)]
+        )
         for name in names[:most]
     ]
     return rows, max(0, len(names) - most)
@@ -301,9 +345,9 @@ def ratio(column: ColumnDrift) -> float:
 
 
 def heat_cell(column: ColumnDrift, window: WindowJudgment) -> HeatCell:
-    """Colour grows with the logarithm: at the threshold a third of it, at eight times all."""
+    """A hint of colour below the threshold, 40 % at it, then growing with the logarithm: all of it at eight times."""
     times = ratio(column)
-    heat = 100 * (math.log2(1 + times) / math.log2(9)) if times > 0 else 0
+    heat = 40 + 20 * math.log2(times) if times > 1 else 14 * max(times, 0)
     where = span(window.measure.start, window.measure.end)
     said = "drifted" if column.drifted else "steady"
     title = f"{column.column}, {where}: {column.method} {number(column.score)}, threshold {number(column.threshold)}: {said}"

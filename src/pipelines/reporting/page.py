@@ -19,7 +19,7 @@ VERDICTS = {  # symbol and words, so that nothing is said by colour alone
     "degraded": ("▲", "degraded"),
     "insufficient": ("○", "too few rows"),
 }
-GATES = {"pass": "✓", "fail": "✕", "inconclusive": "?"}  # noqa: S105 - a verdict, no password
+GATES = {"pass": "✓", "fail": "✕", "inconclusive": "?"}
 
 
 def render_report(story: Story) -> str:
@@ -36,7 +36,9 @@ def render_report(story: Story) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(number=charts.number, moment=moment, day=charts.day, duration=duration)
-    environment.globals.update(span=charts.span, verdicts=VERDICTS, gate_symbols=GATES, share=charts.drift_share)
+    environment.globals.update(
+        span=charts.span, verdicts=VERDICTS, gate_symbols=GATES, share=charts.drift_share
+    )
     return environment.get_template("page.html.j2").render(
         story=story,
         windows=windows,
