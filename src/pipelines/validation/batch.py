@@ -20,9 +20,9 @@ HIDDEN = ["_row", "_nth"]  # the store's own columns, which no check may see
 def validate_batch(config: PipelineConfig, batch: Batch) -> ValidationReport:
     """Judge a batch by the pipeline's checks; a refused batch is an answer, not an exception.
 
-    Failing rows are written to `failures.parquet` beside the batch: position (int64, from 0), reason (string),
-    a line for each row and broken rule. Raises ConfigError for a check that cannot exist, DataError for an
-    unreadable batch.
+    Failing rows are written to `failures.parquet` beside the batch: position (int64, from 0), reason
+    (string), a line for each row and broken rule. Raises ConfigError for a check that cannot exist, DataError
+    for an unreadable batch.
     """
     if batch.rows == 0:
         return ValidationReport(pipeline=batch.pipeline, batch=batch.id, rows=0, quarantined=0, results=[])
