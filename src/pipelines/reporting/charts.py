@@ -1,7 +1,7 @@
-"""The geometry of the page's charts, in the units of the SVG's view box; colours and words belong to the template.
+"""The geometry of the page's charts, in the units of the SVG's view box; colours belong to the template.
 
-A window's bounds are event time. A promotion's moment is our own clock, which differs when the past is replayed, so
-a marker stands at the end of the window that caused it, or where its version first scored.
+A window's bounds are event time. A promotion's moment is our own clock, which differs when the past is
+replayed, so a marker stands at the end of the window that caused it, or where its version first scored.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pipelines.reporting.story import Story
 WIDTH, LEFT, RIGHT = 920, 58, 14
 MARKERS, QUALITY, DRIFT, LANE, AXIS = 44, 180, 96, 24, 26  # heights of the panels, from above
 GAP = 44
+DASH = "\N{EN DASH}"
 LABEL_WIDTH = 118  # room for a marker's label
 WIDE = 44  # a window that wide carries its numbers in print
 
@@ -111,7 +112,7 @@ class HeatRow:
 def number(value: float) -> str:
     """Three significant digits, thousands apart, never an exponent for everyday sizes."""
     if not math.isfinite(value):
-        return "–"
+        return DASH
     if value == 0 or 1e-4 <= abs(value) < 1e9:
         digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
         return f"{value:,.{digits}f}"
@@ -123,12 +124,12 @@ def day(moment: datetime) -> str:
 
 
 def span(start: datetime, end: datetime) -> str:
-    """`7 – 13 Jun` for whole days (the end is not included), with hours otherwise."""
+    """The first and last day, where the end is not included; with hours where it is not whole days."""
     if start.time() == end.time() and end - start >= timedelta(days=1):
         last = end - timedelta(days=1)
         first = str(start.day) if (start.year, start.month) == (last.year, last.month) else day(start)
-        return day(start) if start.date() == last.date() else f"{first} – {day(last)}"
-    return f"{day(start)} {start:%H:%M} – {day(end)} {end:%H:%M}"
+        return day(start) if start.date() == last.date() else f"{first} {DASH} {day(last)}"
+    return f"{day(start)} {start:%H:%M} {DASH} {day(end)} {end:%H:%M}"
 
 
 def linear(low: float, high: float, start: float, stop: float) -> Scale:
@@ -198,6 +199,7 @@ def quality_values(windows: Sequence[WindowJudgment]) -> list[float]:
 
 def window_mark(window: WindowJudgment, x: Scale, y: Scale, share: Scale) -> WindowMark:
     measure, drifted = window.measure, drift_share(window)
+    where = span(measure.start, measure.end)
     left, right = x(measure.start.timestamp()), x(measure.end.timestamp())
     quality = measure.quality
     realised = y(quality.realised.value) if quality else 0.0
@@ -219,7 +221,7 @@ def window_mark(window: WindowJudgment, x: Scale, y: Scale, share: Scale) -> Win
         share_top=None if drifted is None else share(drifted),
         share="" if drifted is None else f"{drifted:.0%}",
         wide=right - left >= WIDE,
-        title=f"{span(measure.start, measure.end)}, version {measure.version}: {window.verdict}. {window.reason}",
+        title=f"{where}, version {measure.version}: {window.verdict}. {window.reason}",
     )
 
 
@@ -345,11 +347,12 @@ def ratio(column: ColumnDrift) -> float:
 
 
 def heat_cell(column: ColumnDrift, window: WindowJudgment) -> HeatCell:
-    """A hint of colour below the threshold, 40 % at it, then growing with the logarithm: all of it at eight times."""
+    """A hint of colour up to the threshold, 40 % above it, then by the logarithm: all of it at eight times."""
     times = ratio(column)
     heat = 40 + 20 * math.log2(times) if times > 1 else 14 * max(times, 0)
     where = span(window.measure.start, window.measure.end)
     said = "drifted" if column.drifted else "steady"
-    title = f"{column.column}, {where}: {column.method} {number(column.score)}, threshold {number(column.threshold)}: {said}"
+    score = f"{column.method} {number(column.score)}, threshold {number(column.threshold)}"
+    title = f"{column.column}, {where}: {score}: {said}"
     text = f"{times:.1f}" if times < 99.95 else ">99"
     return HeatCell(min(100, round(heat)), text, column.drifted, title)

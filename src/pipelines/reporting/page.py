@@ -67,7 +67,8 @@ def state_sentence(story: Story) -> str:
     if not story.windows:
         return f"{standing}; no window has been judged yet."
     last = max(story.windows, key=lambda w: w.measure.start)
-    return f"{standing}; the last window, {charts.span(last.measure.start, last.measure.end)}, {verdict_words(last)}."
+    days = charts.span(last.measure.start, last.measure.end)
+    return f"{standing}; the last window, {days}, {verdict_words(last)}."
 
 
 def verdict_words(window: WindowJudgment) -> str:

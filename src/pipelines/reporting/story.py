@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from pipelines.records import Cause, GateVerdict, Promotion, Record, TrainStatus, WindowJudgment
 
 
 class AttemptLine(Record):
-    """A training run in a line; `cause` is its reason in words, `cause_id` the stored cause where there is one."""
+    """A training run; `cause` is its reason in words, `cause_id` the stored cause where there is one."""
 
     id: str
     started: datetime
@@ -16,8 +18,8 @@ class AttemptLine(Record):
     cause: str
     snapshot: str
     version: int | None = None
-    metrics: dict[str, float] = {}
-    gates: list[GateVerdict] = []
+    metrics: dict[str, float] = Field(default_factory=dict)
+    gates: list[GateVerdict] = Field(default_factory=list)
     seconds: float = 0
     cause_id: str | None = None
 
@@ -28,8 +30,8 @@ class Story(Record):
     pipeline: str
     metric: str
     higher_is_better: bool
-    windows: list[WindowJudgment] = []
-    attempts: list[AttemptLine] = []
-    champions: list[Promotion] = []
-    causes: list[Cause] = []
+    windows: list[WindowJudgment] = Field(default_factory=list)
+    attempts: list[AttemptLine] = Field(default_factory=list)
+    champions: list[Promotion] = Field(default_factory=list)
+    causes: list[Cause] = Field(default_factory=list)
     generated: datetime

@@ -26,7 +26,7 @@ def windows(story: Story) -> list[WindowJudgment]:
         (1234.5, "1,234"),
         (-3.2, "-3.20"),
         (1e12, "1.00e+12"),
-        (math.nan, "–"),
+        (math.nan, "\N{EN DASH}"),
     ],
 )
 def test_number(value: float, text: str) -> None:
@@ -36,8 +36,8 @@ def test_number(value: float, text: str) -> None:
 @pytest.mark.parametrize(
     ("start", "days", "text"),
     [
-        (datetime(2025, 6, 7), 7, "7 – 13 Jun"),
-        (datetime(2025, 6, 28), 7, "28 Jun – 4 Jul"),
+        (datetime(2025, 6, 7), 7, "7 \N{EN DASH} 13 Jun"),
+        (datetime(2025, 6, 28), 7, "28 Jun \N{EN DASH} 4 Jul"),
         (datetime(2025, 6, 7), 1, "7 Jun"),
     ],
 )
@@ -46,7 +46,9 @@ def test_span(start: datetime, days: int, text: str) -> None:
 
 
 def test_span_of_hours() -> None:
-    assert charts.span(datetime(2025, 6, 7, 6), datetime(2025, 6, 7, 9)) == "7 Jun 06:00 – 7 Jun 09:00"
+    assert (
+        charts.span(datetime(2025, 6, 7, 6), datetime(2025, 6, 7, 9)) == "7 Jun 06:00 \N{EN DASH} 7 Jun 09:00"
+    )
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (22.9, 59.3), (-5, 3), (7, 7), (0, 0), (1e-5, 3e-5)])

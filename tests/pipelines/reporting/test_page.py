@@ -11,7 +11,7 @@ import pytest
 from pipelines.records import Promotion
 from pipelines.reporting import Story, render_report
 
-VOID = {"meta", "link", "br", "img", "hr", "input", "rect", "line", "circle", "polyline"}
+VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 class Outline(HTMLParser):
