@@ -59,7 +59,7 @@ def measure_window(
 
 
 def measure_quality(config: PipelineConfig, rows: pd.DataFrame, expected: float) -> Quality | None:
-    """The realised metric on the labelled rows; None under 30 of them, or where it or `expected` has no value."""
+    """The realised metric on the labelled rows; None under 30, or where it or `expected` has no value."""
     labelled = rows[rows["_label"].notna()].reset_index(drop=True)
     if len(labelled) < FEWEST_LABELS or not math.isfinite(expected):
         return None

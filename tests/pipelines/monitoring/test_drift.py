@@ -10,14 +10,8 @@ from pipelines.monitoring import build_reference, measure_drift, read_reference,
 from pipelines.monitoring.calibration import cut_windows
 
 WEEK = timedelta(days=7)
-COLUMNS = {
-    "season": "number",
-    "flat": "number",
-    "skewed": "number",
-    "zone": "category",
-    "seen": "time",
-    "note": "text",
-}
+NUMBERS = ("season", "flat", "skewed")
+COLUMNS = {**dict.fromkeys(NUMBERS, "number"), "zone": "category", "seen": "time", "note": "text"}
 
 
 def make_rows(days, start="2023-01-01", seed=0, per_day=24):
