@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pipelines.records import ColumnDrift, WindowJudgment, WindowVerdict
+from pipelines.records import WindowJudgment, WindowVerdict
 from pipelines.reporting.story import Story
+from pipelines.reporting.words import day, number, span
 
 WIDTH, LEFT, RIGHT = 920, 58, 14
 MARKERS, QUALITY, DRIFT, LANE, AXIS = 44, 180, 96, 24, 26  # heights of the panels, from above
 GAP = 44
-DASH = "\N{EN DASH}"
 LABEL_WIDTH = 118  # room for a marker's label
 WIDE = 44  # a window that wide carries its numbers in print
 
@@ -93,45 +93,6 @@ class Timeline:
     time_ticks: list[Tick]
 
 
-@dataclass(frozen=True)
-class HeatCell:
-    """Score over threshold: `heat` is 0 to 100 per cent of the colour; None where the window has no score."""
-
-    heat: int
-    text: str
-    drifted: bool
-    title: str
-
-
-@dataclass(frozen=True)
-class HeatRow:
-    column: str
-    cells: list[HeatCell | None]
-
-
-def number(value: float) -> str:
-    """Three significant digits, thousands apart, never an exponent for everyday sizes."""
-    if not math.isfinite(value):
-        return DASH
-    if value == 0 or 1e-4 <= abs(value) < 1e9:
-        digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-        return f"{value:,.{digits}f}"
-    return f"{value:.2e}"
-
-
-def day(moment: datetime) -> str:
-    return f"{moment.day} {moment:%b}"
-
-
-def span(start: datetime, end: datetime) -> str:
-    """The first and last day, where the end is not included; with hours where it is not whole days."""
-    if start.time() == end.time() and end - start >= timedelta(days=1):
-        last = end - timedelta(days=1)
-        first = str(start.day) if (start.year, start.month) == (last.year, last.month) else day(start)
-        return day(start) if start.date() == last.date() else f"{first} {DASH} {day(last)}"
-    return f"{day(start)} {start:%H:%M} {DASH} {day(end)} {end:%H:%M}"
-
-
 def linear(low: float, high: float, start: float, stop: float) -> Scale:
     width = (high - low) or 1.0
     return lambda value: round(start + (value - low) / width * (stop - start), 1)
@@ -146,6 +107,12 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
     step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def with_room(low: float, high: float) -> tuple[float, float]:
+    """A little more at both ends, for the numbers beside the points; what is never negative stays so."""
+    room = 0.12 * (high - low)
+    return (max(0.0, low - room) if low >= 0 else low - room), high + room / 2
 
 
 def drift_share(window: WindowJudgment) -> float | None:
@@ -165,7 +132,7 @@ def timeline(story: Story, windows: Sequence[WindowJudgment]) -> Timeline | None
     start, end = windows[0].measure.start, max(w.measure.end for w in windows)
     x = linear(start.timestamp(), end.timestamp(), LEFT, WIDTH - RIGHT)
     values = quality_values(windows)
-    ticks = nice_ticks(min(values), max(values)) if values else [0.0, 1.0]
+    ticks = nice_ticks(*with_room(min(values), max(values))) if values else [0.0, 1.0]
     y = linear(ticks[0], ticks[-1], quality_top + QUALITY, quality_top)
     share = linear(0, 1, drift_top + DRIFT, drift_top)
     marks = [window_mark(w, x, y, share) for w in windows]
@@ -295,6 +262,7 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
         spot = x(at.timestamp())
         left_side = spot + LABEL_WIDTH > WIDTH
         begin = spot - LABEL_WIDTH if left_side else spot
+        label = label if begin >= min(free) else ""  # the line and its title remain
         row = 0 if begin >= free[0] or free[0] <= free[1] else 1
         free[row] = begin + LABEL_WIDTH
         placed.append(
@@ -311,48 +279,16 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
     return placed
 
 
-def time_ticks(windows: Sequence[WindowJudgment], x: Scale, room: float = 62) -> list[Tick]:
-    """The first day of as many windows as there is room for."""
+def time_ticks(windows: Sequence[WindowJudgment], x: Scale, room: float = 82) -> list[Tick]:
+    """The first day of as many windows as there is room for, with the year where it is new."""
     ticks: list[Tick] = []
+    year = 0
     for window in windows:
         start = window.measure.start
         at = x(start.timestamp())
         if ticks and at - ticks[-1].at < room:
             continue
-        short = window.measure.end - start < timedelta(days=1)
-        ticks.append(Tick(at, f"{day(start)} {start:%H:%M}" if short else day(start)))
+        hours = f" {start:%H:%M}" if window.measure.end - start < timedelta(days=1) else ""
+        ticks.append(Tick(at, day(start) + (f" {start.year}" if start.year != year else hours)))
+        year = start.year
     return ticks
-
-
-def heat_rows(windows: Sequence[WindowJudgment], most: int = 30) -> tuple[list[HeatRow], int]:
-    """Columns by windows, the most drifted columns first, and how many quieter columns were left out."""
-    scores = [{c.column: c for c in w.measure.drift.columns} if w.measure.drift else {} for w in windows]
-    worst: dict[str, float] = {}
-    for by_column in scores:
-        for name, column in by_column.items():
-            worst[name] = max(worst.get(name, 0.0), ratio(column))
-    names = sorted(worst, key=lambda name: (-worst[name], name))
-    rows = [
-        HeatRow(
-            name, [heat_cell(s[name], w) if name in s else None for s, w in zip(scores, windows, strict=True)]
-        )
-        for name in names[:most]
-    ]
-    return rows, max(0, len(names) - most)
-
-
-def ratio(column: ColumnDrift) -> float:
-    value = column.score / column.threshold if column.threshold > 0 else 0.0
-    return value if math.isfinite(value) else 0.0
-
-
-def heat_cell(column: ColumnDrift, window: WindowJudgment) -> HeatCell:
-    """A hint of colour up to the threshold, 40 % above it, then by the logarithm: all of it at eight times."""
-    times = ratio(column)
-    heat = 40 + 20 * math.log2(times) if times > 1 else 14 * max(times, 0)
-    where = span(window.measure.start, window.measure.end)
-    said = "drifted" if column.drifted else "steady"
-    score = f"{column.method} {number(column.score)}, threshold {number(column.threshold)}"
-    title = f"{column.column}, {where}: {score}: {said}"
-    text = f"{times:.1f}" if times < 99.95 else ">99"
-    return HeatCell(min(100, round(heat)), text, column.drifted, title)

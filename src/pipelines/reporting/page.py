@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipelines.records import WindowJudgment
-from pipelines.reporting import charts
+from pipelines.reporting import charts, words
+from pipelines.reporting.heat import heat_rows
 from pipelines.reporting.story import Story
 
 MOST_WINDOWS = 104  # two years of weeks; more would be too thin to read
@@ -27,7 +26,7 @@ def render_report(story: Story) -> str:
     windows = sorted(story.windows, key=lambda w: w.measure.start)
     champions = sorted(story.champions, key=lambda p: p.seq)
     shown, heated = windows[-MOST_WINDOWS:], windows[-MOST_HEAT_WINDOWS:]
-    rows, hidden_columns = charts.heat_rows(heated)
+    rows, hidden_columns = heat_rows(heated)
     environment = Environment(
         loader=PackageLoader("pipelines.reporting", "."),
         autoescape=True,
@@ -35,10 +34,10 @@ def render_report(story: Story) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=charts.number, moment=moment, day=charts.day, duration=duration)
-    environment.globals.update(
-        span=charts.span, verdicts=VERDICTS, gate_symbols=GATES, share=charts.drift_share
+    environment.filters.update(
+        number=words.number, moment=words.moment, day=words.day, duration=words.duration
     )
+    environment.globals.update(span=words.span, verdicts=VERDICTS, gate_symbols=GATES)
     return environment.get_template("page.html.j2").render(
         story=story,
         windows=windows,
@@ -63,43 +62,25 @@ def state_sentence(story: Story) -> str:
         tried = f"{len(story.attempts)} training runs so far" if story.attempts else "no training run yet"
         return f"No champion yet: {tried}."
     champion = max(story.champions, key=lambda p: p.seq)
-    standing = f"Version {champion.version} is champion since {moment(champion.since)}"
+    standing = f"Version {champion.version} is champion since {words.moment(champion.since)}"
     if not story.windows:
         return f"{standing}; no window has been judged yet."
     last = max(story.windows, key=lambda w: w.measure.start)
-    days = charts.span(last.measure.start, last.measure.end)
+    days = words.span(last.measure.start, last.measure.end)
     return f"{standing}; the last window, {days}, {verdict_words(last)}."
 
 
 def verdict_words(window: WindowJudgment) -> str:
-    words = {
+    said = {
         "healthy": "is healthy",
         "drift": "shows drift in the inputs",
         "degraded": "shows a loss of quality",
         "insufficient": "has too few rows to judge",
     }[window.verdict]
-    return f"{words} and asked for a new model" if window.decision == "retrain" else words
+    return f"{said} and asked for a new model" if window.decision == "retrain" else said
 
 
 def unanswered(story: Story) -> list[str]:
     """Causes that no training run names: `kind: reason`."""
     answered = {attempt.cause_id for attempt in story.attempts} | {p.cause for p in story.champions}
     return [f"{cause.kind}: {cause.reason}" for cause in story.causes if cause.id not in answered]
-
-
-def moment(value: datetime | None) -> str:
-    """`14 Jun 2025, 06:02 UTC`; event time carries no zone."""
-    if value is None:
-        return ""
-    zoned = value.astimezone(UTC) if value.tzinfo else value
-    return f"{zoned.day} {zoned:%b %Y, %H:%M}{' UTC' if value.tzinfo else ''}"
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 10 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from pipelines.records import ColumnDrift, Interval, Quality, WindowJudgment
-from pipelines.reporting import charts
+from pipelines.reporting import charts, words
+from pipelines.reporting import heat as heat_map
 from pipelines.reporting.story import Story
 
 
@@ -30,7 +31,7 @@ def windows(story: Story) -> list[WindowJudgment]:
     ],
 )
 def test_number(value: float, text: str) -> None:
-    assert charts.number(value) == text
+    assert words.number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -42,12 +43,12 @@ def test_number(value: float, text: str) -> None:
     ],
 )
 def test_span(start: datetime, days: int, text: str) -> None:
-    assert charts.span(start, start + timedelta(days=days)) == text
+    assert words.span(start, start + timedelta(days=days)) == text
 
 
 def test_span_of_hours() -> None:
     assert (
-        charts.span(datetime(2025, 6, 7, 6), datetime(2025, 6, 7, 9)) == "7 Jun 06:00 \N{EN DASH} 7 Jun 09:00"
+        words.span(datetime(2025, 6, 7, 6), datetime(2025, 6, 7, 9)) == "7 Jun 06:00 \N{EN DASH} 7 Jun 09:00"
     )
 
 
@@ -109,7 +110,7 @@ def test_unlabelled_and_infinite_quality_is_left_out(story: Story, windows: list
 
 
 def test_heat_puts_the_worst_first(windows: list[WindowJudgment]) -> None:
-    rows, hidden = charts.heat_rows(windows, most=3)
+    rows, hidden = heat_map.heat_rows(windows, most=3)
     assert [row.column for row in rows] == ["temperature", "price", "wind"]
     assert hidden == 5
     assert rows[0].cells[-1] is None
@@ -126,4 +127,4 @@ def test_heat_grows_with_the_score(
     windows: list[WindowJudgment], score: float, threshold: float, heat: int
 ) -> None:
     column = ColumnDrift(column="a", method="psi", score=score, threshold=threshold)
-    assert charts.heat_cell(column, windows[0]).heat == heat
+    assert heat_map.heat_cell(column, windows[0]).heat == heat
