@@ -262,7 +262,7 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
         spot = x(at.timestamp())
         left_side = spot + LABEL_WIDTH > WIDTH
         begin = spot - LABEL_WIDTH if left_side else spot
-        label = label if begin >= min(free) else ""  # the line and its title remain
+        shown = label if begin >= min(free) else ""  # the line and its title remain
         row = 0 if begin >= free[0] or free[0] <= free[1] else 1
         free[row] = begin + LABEL_WIDTH
         placed.append(
@@ -272,7 +272,7 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
                 "end" if left_side else "start",
                 row,
                 kind,
-                label,
+                shown,
                 title,
             )
         )
