@@ -15,7 +15,7 @@ COLUMNS = {**dict.fromkeys(NUMBERS, "number"), "zone": "category", "seen": "time
 
 
 def make_rows(days, start="2023-01-01", seed=0, per_day=24):
-    """Rows with a strong yearly season; `zone` is seasonless, `skewed` has a long tail, a tenth of it missing."""
+    """Rows with a yearly season; `zone` has none, `skewed` has a long tail, a tenth of it missing."""
     chance = np.random.default_rng(seed)
     count = days * per_day
     seen = pd.date_range(start, periods=count, freq="h")
