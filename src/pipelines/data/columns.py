@@ -76,7 +76,7 @@ def convert(values: pd.Series[Any], kind: ColumnType, fmt: Any) -> pd.Series[Any
         return as_time(values, fmt.day_first)
     text = as_text(values)
     if kind == "category":  # 3067.0 is how a code is written once a neighbour is missing
-        whole = text.str.fullmatch(r"[+-]?\d+\.0+").fillna(False).astype(bool)
+        whole = text.str.fullmatch(r"[+-]?\d+\.0+", na=False).astype(bool)
         text = text.mask(whole, text.str.replace(r"\.0+$", "", regex=True))
     return none_for_missing(text)
 

@@ -26,7 +26,7 @@ def find_leaks(columns: dict[str, pd.Series[Any]], target: pd.Series[Any]) -> di
         return {}
     if pd.api.types.is_float_dtype(target.dtype):
         leaks = rank_leaks(numbers, target)
-        return leaks | sum_leaks({name: v for name, v in numbers.items() if name not in leaks}, target)
+        return leaks | sum_leaks(numbers, target)
     categories = {name: values for name, values in columns.items() if name not in numbers}
     return area_leaks(numbers, target) | purity_leaks(categories, target)
 

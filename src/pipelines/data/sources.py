@@ -20,7 +20,7 @@ from pipelines.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MISSING", "coerce", "find_files", "read_table", "sniff_delimiter", "text_head"]
+__all__ = ["coerce", "find_files", "first_cells", "read_table", "sniff_delimiter", "text_head"]
 
 CSV_ENDINGS = (".csv", ".csv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -193,18 +193,21 @@ def parse_csv(text: str, path: Path, fmt: Format) -> Any:
 
 def header_names(text: str, delimiter: str, header: bool, path: Path) -> list[str]:
     """Column names of the first line that is not empty, without blanks around; c0, c1, .. where there is no header."""
-    first: list[str] = next((row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row), [])
-    if not any(cell.strip() for cell in first):
+    first = first_cells(text, delimiter)
+    if not any(first):
         raise DataError(
             f"{path} is empty: no line has anything on it.", "Expected column names and rows below them."
         )
     names = (
-        [cell.strip() or f"c{i}" for i, cell in enumerate(first)]
-        if header
-        else [f"c{i}" for i in range(len(first))]
+        [cell or f"c{i}" for i, cell in enumerate(first)] if header else [f"c{i}" for i in range(len(first))]
     )
     check_names(names, path)
     return names
+
+
+def first_cells(text: str, delimiter: str) -> list[str]:
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return next(([cell.strip() for cell in row] for row in rows if row), [])
 
 
 def check_names(names: list[str], path: Path) -> None:

@@ -1,0 +1,217 @@
+"""The text of a proposed pipeline.yaml: written by hand as a page, with the profile's findings put in."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import yaml
+
+from pipelines.config import Format
+from pipelines.data.profiling import Profile
+from pipelines.data.profiling_columns import ColumnProfile
+from pipelines.records import Task
+
+METRICS: dict[Task, str] = {"regression": "rmse", "binary": "auc", "multiclass": "accuracy"}
+WINDOWS = ((30, "30 days"), (7, "7 days"), (1, "1 day"))
+
+TEMPLATE = """\
+# {name}: predict {target_plain} ({task}). Proposed by `evergreen init` from {rows:,} rows; edit it freely.
+# Then: evergreen train {file}
+
+pipeline: {name}
+task: {task:<22}# regression, binary or multiclass
+metric: {metric:<20}# what challengers and the champion are compared by
+
+data:
+  source: {source}  # a file, a folder or a glob; relative to this file
+  target: {target}
+{timestamp}\
+  format: {format}
+
+# type: number, category, time or text. use: false keeps a column in the data and out of the model.
+columns:
+{columns}
+
+# Great Expectations' own names and arguments. on_failure: quarantine sets the rows aside, fail refuses the whole
+# batch, warn only says so. Bounds are what was seen, and half as much again.
+validation:
+  most_quarantined: 0.1     # a batch with a larger share of bad rows is refused as a whole
+  checks:
+{checks}
+
+split:
+  by: {split:<22}# {split_why}
+  validation: 0.2           # stops the training in time
+  test: 0.2                 # judges the model; never seen in training
+
+model:
+  kind: network             # or gradient_boosting
+  width: 128
+  depth: 2
+  dropout: 0.1
+
+training:
+  workers: auto             # a worker per GPU; one process where there is none
+  epochs: 60
+  patience: 8               # epochs without progress before it stops
+  batch_size: 256
+  learning_rate: 0.002
+{half_life}\
+  seed: 7
+
+# A challenger becomes champion if all of these hold.
+gates:
+  thresholds:
+    - {threshold}
+  champion_margin: 0.01     # may be worse than the champion by this share of its metric
+  baseline: true            # must beat {baseline}
+
+monitoring:
+  schedule: "0 6 * * *"     # cron: when the logged predictions are looked at
+  window: {window:<18}# {window_why}
+  minimum_rows: {minimum:<12}# a window with fewer rows is not judged
+  drifted_share: 0.3        # share of drifted columns from which a window is called drifted
+  quality_tolerance: 0.25   # share by which the metric may be worse than at promotion
+
+retraining:
+  on: [degraded]            # add drift to retrain before labels tell
+  cooldown: 7 days          # at least so long between two automatic trainings
+"""
+
+
+def render(profile: Profile, source: str, file: str, name: str) -> str:
+    window, window_why, minimum = choose_window(profile)
+    by_time = profile.timestamp is not None
+    return TEMPLATE.format(
+        name=name,
+        file=file,
+        rows=profile.rows,
+        task=profile.task,
+        metric=METRICS[profile.task],
+        target=scalar(profile.target),
+        target_plain=" ".join(profile.target.split()),
+        source=scalar(source),
+        timestamp=f"  timestamp: {scalar(profile.timestamp)}\n" if profile.timestamp is not None else "",
+        format=format_line(profile.format),
+        columns="\n".join(column_lines(profile.columns)),
+        checks="\n".join(check_lines(profile)),
+        split="time" if by_time else "random",
+        split_why="the newest rows judge the model, as in use" if by_time else "there is no time column",
+        half_life=half_life_line(profile),
+        threshold=threshold(profile),
+        baseline="the mean" if profile.task == "regression" else "the most frequent class",
+        window=window,
+        window_why=window_why,
+        minimum=minimum,
+    )
+
+
+def format_line(fmt: Format) -> str:
+    """Only what differs from the default."""
+    parts = []
+    if fmt.delimiter is not None:
+        parts.append(f"delimiter: {quoted(fmt.delimiter)}")
+    if not fmt.header:
+        parts.append("header: false")
+    if fmt.missing:
+        parts.append(f"missing: [{', '.join(quoted(mark) for mark in fmt.missing)}]")
+    if fmt.day_first:
+        parts.append("day_first: true")
+    return (
+        "{"
+        + ", ".join(parts)
+        + "}"
+        + ("" if parts else "  # delimiter, decimal, encoding, header, missing, day_first")
+    )
+
+
+def column_lines(columns: list[ColumnProfile]) -> list[str]:
+    width = max(len(scalar(c.name)) for c in columns) + 1
+    lines = []
+    for c in columns:
+        parts = [f"type: {c.type}"] + (["use: false"] if c.role == "unused" else [])
+        why = c.why or ("what to predict" if c.role == "target" else "")
+        if c.missing >= 0.005:
+            why = f"{why}, {c.missing:.0%} missing".removeprefix(", ")
+        parts += [f"why: {quoted(why)}"] if why else []
+        lines.append(f"  {scalar(c.name) + ':':<{width}} {{{', '.join(parts)}}}")
+    return lines
+
+
+def check_lines(profile: Profile) -> list[str]:
+    """Rows are there, target and time are there, numbers within wide bounds, few categories as known."""
+    there = list(dict.fromkeys(name for name in (profile.target, profile.timestamp) if name is not None))
+    lines = ["    - expect_table_row_count_to_be_between: {min_value: 1}", "      on_failure: fail"]
+    lines += [f"    - expect_column_values_to_not_be_null: {{column: {scalar(name)}}}" for name in there]
+    return lines + [
+        line for c in profile.columns if c.role in {"feature", "target"} for line in value_check(c)
+    ]
+
+
+def value_check(column: ColumnProfile) -> list[str]:
+    """The check on one column's values; none where nothing is known of them, or they are to grow."""
+    name = f"column: {scalar(column.name)}"
+    if column.type == "category" and column.values:
+        known = ", ".join(quoted(value) for value in column.values)
+        rule = f"    - expect_column_values_to_be_in_set: {{{name}, value_set: [{known}]}}"
+        return [rule, f"      on_failure: {'quarantine' if column.role == 'target' else 'warn'}"]
+    if column.type != "number" or column.low is None or column.high is None:
+        return []
+    limits = f"min_value: {number(column.low)}, max_value: {number(column.high)}"
+    return [f"    - expect_column_values_to_be_between: {{{name}, {limits}}}"]
+
+
+def number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def choose_window(profile: Profile) -> tuple[str, str, int]:
+    """How long a monitored window is: long enough for 200 rows, short enough that the data has about twenty."""
+    if profile.span is None or profile.span < timedelta(hours=2):
+        return "7 days", "by the moment of scoring", 200
+    days = max(profile.span / timedelta(days=1), 1e-6)
+    per_day = profile.rows / days
+    for length, words in WINDOWS:
+        if days / length >= 20 or (length < 30 and per_day * length < 200 and days / length >= 10):
+            rows = int(per_day * length)
+            return (
+                words,
+                f"about {rows:,} rows, {days / length:.0f} windows so far",
+                max(10, min(200, rows // 2)),
+            )
+    if days / 1 >= 5:
+        return "1 day", f"about {per_day:,.0f} rows", max(10, min(200, int(per_day / 2)))
+    return "1 hour", f"about {per_day / 24:,.0f} rows", max(10, min(200, int(per_day / 48)))
+
+
+def half_life_line(profile: Profile) -> str:
+    if profile.span is None or profile.span < timedelta(days=28):
+        return ""
+    days = max(14, round(profile.span.days / 4))
+    return f"  half_life: {f'{days} days':<15}# a row this much older than the newest counts half\n"
+
+
+def threshold(profile: Profile) -> str:
+    if profile.task == "regression":
+        return "{metric: r2, at_least: 0.0}   # a modest bar: raise it to what you need"
+    if profile.task == "binary":
+        return "{metric: auc, at_least: 0.6}   # 0.5 is chance: raise it to what you need"
+    least = f"{profile.majority:.2f}"
+    return f"{{metric: accuracy, at_least: {least}}}   # the share of the most frequent class: raise it"
+
+
+def scalar(text: str) -> str:
+    """Text as YAML reads it back in a key, a value or a flow mapping: plain where that is safe, else quoted."""
+    plain = re.fullmatch(r"[A-Za-z_./][\w./-]*( [\w./-]+)*", text, re.ASCII)
+    if plain and isinstance(yaml.safe_load(text), str):
+        return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """Double-quoted YAML; what cannot be printed is escaped."""
+    plain = text.replace("\\", "\\\\").replace('"', '\\"')
+    return (
+        '"' + "".join(c if c.isprintable() and ord(c) < 0xFFFE else f"\\U{ord(c):08x}" for c in plain) + '"'
+    )
