@@ -1,0 +1,1 @@
+"""The command and the local stack that it starts: a thin caller of the flows."""

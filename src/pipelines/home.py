@@ -70,6 +70,10 @@ class Home:
     def pipeline(self, name: str) -> PipelineFolder:
         return PipelineFolder(self.root / "pipelines" / name)
 
+    def pipelines(self) -> list[PipelineFolder]:
+        """The folders of all pipelines that have one."""
+        return [PipelineFolder(path) for path in sorted((self.root / "pipelines").glob("*")) if path.is_dir()]
+
     @property
     def ledger(self) -> Path:
         return self.root / "ledger.db"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger, now
-from pipelines.records import Promotion, ServedModel
+from pipelines.records import Attempt, ModelVersion, Promotion, ServedModel, TrainedModel
+from pipelines.registry import mlflow_store
 from pipelines.registry.mlflow_store import fetch_model, point_aliases
 
 
@@ -18,6 +19,29 @@ def champion_model(home: Home, pipeline: str) -> ServedModel | None:
     return fetch_model(home, pipeline, champion.version, ledger.trained(pipeline, champion.version))
 
 
+def require_champion(home: Home, pipeline: str) -> ServedModel:
+    """The champion's verified files. Raises UsageError where there is no champion yet."""
+    served = champion_model(home, pipeline)
+    if served is None:
+        raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
+    return served
+
+
+def register_version(home: Home, run_id: str, attempt: Attempt, trained: TrainedModel) -> ModelVersion:
+    """The version of an attempt in MLflow, registered once, and in the ledger with the hashes of its files."""
+    version = mlflow_store.register_version(home, run_id, attempt)
+    Ledger.open(home).record_version(attempt.id, trained, version.version)
+    return version
+
+
+def out_of_step(home: Home) -> list[str]:
+    """Pipelines whose champion, by the ledger, is not what is to be served: a crash came between the two."""
+    ledger = Ledger.open(home)
+    served = {s.pipeline: s.version for s in ledger.served()}
+    champions = {name: ledger.champion(name) for name in ledger.pipelines()}
+    return [name for name, champion in champions.items() if champion and served.get(name) != champion.version]
+
+
 def promote(home: Home, promotion: Promotion) -> Promotion:
     """Record the promotion, if the champion is still the one it was judged against. Raises PromotionConflict."""
     return Ledger.open(home).promote(promotion)
@@ -25,11 +49,9 @@ def promote(home: Home, promotion: Promotion) -> Promotion:
 
 def deploy_champion(home: Home, pipeline: str) -> ServedModel:
     """Make alias and prediction service follow the ledger's champion. Raises UsageError where there is none."""
+    served = require_champion(home, pipeline)
     ledger = Ledger.open(home)
-    champion = ledger.champion(pipeline)
-    if champion is None:
-        raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
-    served = fetch_model(home, pipeline, champion.version, ledger.trained(pipeline, champion.version))
+    champion = ledger.champions(pipeline)[-1]
     point_aliases(home, pipeline, champion.version, champion.previous)
     ledger.serve(served)
     return served

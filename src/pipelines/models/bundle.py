@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 # skops reads these only when told to: the private parts of gradient boosting, all scikit-learn's own.
 TRUSTED = [
+    "functools.partial",
+    "numpy.dtype",
+    "sklearn.utils.validation.check_array",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.LogitLink",
@@ -147,7 +150,7 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
 
     check_hashes(folder, files)
     description = Description.model_validate(json.loads((folder / "model.json").read_text()))
-    features_step = skops.io.load(folder / "features.skops", trusted=[])
+    features_step = skops.io.load(folder / "features.skops", trusted=TRUSTED)
     if description.kind == "network":
         return Bundle(description, features_step, load_network(folder, description))
     return Bundle(description, features_step, skops.io.load(folder / "estimator.skops", trusted=TRUSTED))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ATTEMPT_TAG = "evergreen.attempt"
 BUNDLE = "bundle"
+QUIET = {"MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 
 
 def tracking_uri(home: Home) -> str:
@@ -30,8 +33,10 @@ def tracking_uri(home: Home) -> str:
 
 def connect(home: Home) -> MlflowClient:
     """A client on this home's store; every call of MLflow's fluent interface goes there too."""
-    set_environment({"MLFLOW_TRACKING_URI": tracking_uri(home), "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true"})
+    set_environment({"MLFLOW_TRACKING_URI": tracking_uri(home), **QUIET})
     import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     home.mlflow.mkdir(parents=True, exist_ok=True)
     mlflow.set_tracking_uri(tracking_uri(home))
@@ -116,15 +121,17 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
     # MLflow copies everything it is given; the example comes from what evaluation kept for the smoke test.
     smoke = Path(attempt.folder) / "smoke"
     inputs, outputs = example(smoke, load_bundle(Path(trained.folder), trained.files).inputs)
-    mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(Path(__file__).parent / "pyfunc_model.py"),
-        artifacts={BUNDLE: trained.folder},
-        signature=infer_signature(inputs, outputs),
-        input_example=inputs.head(2),
-        pip_requirements=["evergreen"],
-        metadata={"files": json.dumps(trained.files), "pipeline": config.pipeline},
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it would infer a signature from type hints; ours is given
+        mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(__file__).parent / "pyfunc_model.py"),
+            artifacts={BUNDLE: trained.folder},
+            signature=infer_signature(inputs, outputs),
+            input_example=inputs.head(2),
+            pip_requirements=["evergreen"],
+            metadata={"files": json.dumps(trained.files), "pipeline": config.pipeline},
+        )
 
 
 def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

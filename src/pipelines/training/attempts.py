@@ -18,6 +18,7 @@ from pipelines.config import PipelineConfig
 from pipelines.environment import child_environment, variable
 from pipelines.errors import TrainingFailed
 from pipelines.home import Home
+from pipelines.progress import EpochLog, log
 from pipelines.records import Attempt, Snapshot, TrainedModel
 
 # Raised when a change of our code changes what is learnt from the same data and definition.
@@ -39,7 +40,7 @@ def plan_attempt(config: PipelineConfig, home: Home, snapshot: Snapshot, cause: 
     return Attempt(id=attempt_id, pipeline=config.pipeline, snapshot=snapshot, folder=str(folder), cause=cause)
 
 
-def fit_model(config: PipelineConfig, attempt: Attempt, progress: Progress | None = None) -> TrainedModel:
+def fit_model(config: PipelineConfig, attempt: Attempt) -> TrainedModel:
     """Train, or attach to the training that runs already, or take its result where it has one.
 
     Raises TrainingFailed with the driver's own words. Interrupted (a cancel, Ctrl-C), it stops the training.
@@ -48,14 +49,11 @@ def fit_model(config: PipelineConfig, attempt: Attempt, progress: Progress | Non
     result = folder / "result.json"
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
+        log.info("Training attempt %s", attempt.id)
         write_whole(folder / "spec.json", json.dumps({"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}))
         (folder / "error.json").unlink(missing_ok=True)
-        follow(choose_launcher(attempt), attempt, config.training.timeout.total_seconds(), progress or ignore)
+        follow(choose_launcher(attempt), attempt, config.training.timeout.total_seconds(), EpochLog())
     return TrainedModel.model_validate_json(result.read_text())
-
-
-def ignore(_: dict[str, Any]) -> None:
-    """Progress that nobody watches."""
 
 
 def follow(launcher: Launcher, attempt: Attempt, seconds: float, progress: Progress) -> None:

@@ -1,0 +1,92 @@
+"""From new rows to a champion, if the evidence says so. Retraining is this flow with a cause."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from pipelines.evaluation.report import render_judgment
+from pipelines.gates import judge, overall
+from pipelines.home import Home
+from pipelines.outcomes import (
+    describe_outcome,
+    keep_out,
+    known_outcome,
+    let_in,
+    open_cause,
+    plan_promotion,
+    refuse_stale,
+    stale_reason,
+)
+from pipelines.progress import Stopwatch
+from pipelines.promotion import champion_model
+from pipelines.records import TrainOutcome
+from pipelines.registration import open_pipeline
+from pipelines.training.attempts import plan_attempt
+from pipelines.training.lock import one_at_a_time
+from pipelines.validation.report import render_validation
+from tasks.data import accept_batch, stage_batch
+from tasks.evaluation import evaluate_model, keep_reference
+from tasks.publishing import publish
+from tasks.registry import deploy_champion, log_attempt, promote, register_version
+from tasks.serving import confirm_serving
+from tasks.training import fit_model
+from tasks.validation import validate_batch
+
+
+@flow(name="training", flow_run_name="train-{pipeline}", log_prints=False)
+def training(
+    pipeline: str, data: str | None = None, reason: str | None = None, cause: str | None = None
+) -> TrainOutcome:
+    """Train a challenger on all accepted rows and promote it if it passes the gates.
+
+    Args:
+        pipeline: name of a known pipeline, or the path of its pipeline.yaml.
+        data: a file, folder or glob to add to the pipeline's data first; its own source is always read.
+        reason: why this run was started, in words, for the history.
+        cause: id of the stored cause that asked for this run; events carry it.
+    """
+    home, watch = Home.at(), Stopwatch()
+    config = open_pipeline(home, pipeline)
+    why = open_cause(home, config.pipeline, cause, reason)
+
+    with one_at_a_time(home, config.pipeline):
+        if stale := stale_reason(home, why):
+            return refuse_stale(why, stale)
+
+        # data ------------------------------------------------------------------------------------
+        batch = stage_batch(config, home, [data] if data else [])
+        watch.lap("ingest")
+        report = validate_batch(config, batch)
+        publish(f"{config.pipeline}-validation", render_validation(report), "What the checks found in the new rows")
+        watch.lap("validate")
+        snapshot = accept_batch(home, batch, report)
+        watch.lap("snapshot")
+
+        # model -----------------------------------------------------------------------------------
+        attempt = plan_attempt(config, home, snapshot, why.id)
+        if known := known_outcome(home, attempt):
+            return known
+        trained = fit_model(config, attempt)
+        watch.lap("train")
+
+        # judgment --------------------------------------------------------------------------------
+        champion = champion_model(home, config.pipeline)
+        evaluation = evaluate_model(config, attempt, trained, champion)
+        verdicts = judge(evaluation, config.gates)
+        watch.lap("evaluate")
+        run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
+        outcome = describe_outcome(attempt, report, evaluation, verdicts, run_id)
+        publish(f"{config.pipeline}-gates", render_judgment(evaluation, verdicts, outcome), "Metrics and verdicts of the gates")
+        watch.lap("log")
+        if (verdict := overall(verdicts)) != "pass":
+            return keep_out(home, outcome, verdict, watch.seconds)
+
+        # promotion -------------------------------------------------------------------------------
+        keep_reference(config, attempt, trained)
+        version = register_version(home, run_id, attempt, trained)
+        promote(home, plan_promotion(config, version, evaluation, why, verdicts))
+        watch.lap("register")
+        served = deploy_champion(home, config.pipeline)
+        confirm_serving(served)
+        watch.lap("deploy")
+        return let_in(home, outcome, version, watch.seconds)

@@ -1,0 +1,184 @@
+"""The command `evergreen`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evergreen import views
+from evergreen.console import Answer, command, err, out, require_stack
+from pipelines.home import Home
+
+app = typer.Typer(
+    name="evergreen",
+    help="Train a model on a table that grows, let it in when the evidence says so, watch it, train it again when it fails.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+
+Pipeline = Annotated[str, typer.Argument(help="Name of a known pipeline, or path of its pipeline.yaml.")]
+Reason = Annotated[str | None, typer.Option(help="Why, in words, for the history.")]
+Input = Annotated[Path, typer.Option("--input", help="CSV or Parquet file to read.")]
+
+EXIT_CODES = {"promoted": 0, "reused": 0, "awaiting_approval": 0, "refused": 3, "rejected": 4, "inconclusive": 4, "failed": 1}
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+def say(text: str) -> None:
+    err.print(text, style="dim", markup=False)
+
+
+@command(app)
+def init(
+    data: Annotated[str, typer.Argument(help="CSV or Parquet file, folder or glob.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    timestamp: Annotated[str | None, typer.Option(help="The column that says when.")] = None,
+    out: Annotated[Path, typer.Option(help="Where to write the definition.")] = Path("pipeline.yaml"),
+) -> Answer:
+    """Look at a table and write a commented definition of a pipeline for it."""
+    from pipelines.data.definition import init_definition
+
+    result = init_definition(data, target, timestamp, out)
+    return result.model_dump(mode="json"), lambda: views.show_init(result), 0
+
+
+@command(app)
+def up() -> Answer:
+    """Start the local stack: Prefect server and worker, MLflow, Ray, prediction service."""
+    from evergreen import stack
+
+    started = stack.up(Home.at(), say)
+    return {"endpoints": started.endpoints}, lambda: views.show_endpoints(started.endpoints), 0
+
+
+@command(app)
+def down() -> Answer:
+    """Stop the local stack."""
+    from evergreen import stack
+
+    stopped = stack.down(Home.at(), say)
+    return {"stopped": stopped}, lambda: out.print(f"Stopped: {', '.join(stopped) or 'nothing ran'}."), 0
+
+
+@command(app)
+def status() -> Answer:
+    """What runs where, and how each pipeline does."""
+    answer = views.describe_status(Home.at())
+    return answer, lambda: views.show_status(answer), 0
+
+
+@command(app)
+def apply(pipelines: Annotated[list[Path], typer.Argument(help="Paths of pipeline.yaml files.")]) -> Answer:
+    """Create or update a pipeline's deployments, schedules and automation in Prefect."""
+    from evergreen import apply as deployments
+    from evergreen.stack import read_stack
+    from pipelines.registration import open_pipeline
+
+    home = Home.at()
+    configs = [(open_pipeline(home, str(path)), path) for path in pipelines]
+    require_stack(read_stack(home).running)
+    names = {config.pipeline: deployments.apply(config, path) for config, path in configs}
+    return {"deployments": names}, lambda: views.show_deployments(names), 0
+
+
+@command(app)
+def train(
+    pipeline: Pipeline,
+    data: Annotated[str | None, typer.Option(help="File, folder or glob to add to the pipeline's data first.")] = None,
+    reason: Reason = None,
+) -> Answer:
+    """Train a challenger, and promote it if it passes the gates."""
+    from flows.training import training
+
+    outcome = training(pipeline, data=data, reason=reason)
+    answer = outcome.model_dump(mode="json")
+    return answer, lambda: views.show_outcome(outcome), EXIT_CODES[outcome.status]
+
+
+@command(app)
+def deploy(
+    pipeline: Pipeline,
+    version: Annotated[int | None, typer.Option(help="A registered version [default: the champion].")] = None,
+    reason: Reason = None,
+) -> Answer:
+    """Make a registered version champion and serve it."""
+    from flows.serving import deploy as flow
+
+    served = flow(pipeline, version=version, reason=reason or "chosen by hand")
+    answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
+    return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion."), 0
+
+
+@command(app)
+def rollback(pipeline: Pipeline, reason: Reason = None) -> Answer:
+    """Go back to the champion before this one."""
+    from flows.serving import rollback as flow
+
+    served = flow(pipeline, reason=reason or "rolled back by hand")
+    answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
+    return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion again."), 0
+
+
+@command(app)
+def score(
+    pipeline: Pipeline,
+    input: Input,  # noqa: A002
+    output: Annotated[Path, typer.Option("--output", help="CSV or Parquet file to write.")],
+) -> Answer:
+    """Score a file with the champion; every row is logged for monitoring."""
+    from flows.scoring import scoring
+
+    result = scoring(pipeline, str(input), str(output))
+    words = f"{result.rows:,} rows scored with version {result.version}: {result.output}"
+    return result.model_dump(mode="json"), lambda: out.print(words, markup=False), 0
+
+
+@command(app)
+def labels(pipeline: Pipeline, input: Input) -> Answer:  # noqa: A002
+    """Take in the true values of earlier predictions, by prediction id."""
+    from flows.scoring import labelling
+
+    result = labelling(pipeline, str(input))
+    words = f"{result.matched:,} labels matched a prediction, {result.unmatched:,} did not, {result.corrected:,} were corrected."
+    return result.model_dump(mode="json"), lambda: out.print(words), 0
+
+
+@command(app)
+def monitor(
+    pipeline: Pipeline,
+    since: Annotated[datetime | None, typer.Option(help="Judge windows that end after this moment, again if need be.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Judge windows that start before this moment.")] = None,
+) -> Answer:
+    """Judge the windows of logged predictions that are due."""
+    from flows.monitoring import monitoring
+
+    judgments = monitoring(pipeline, since=since, until=until)
+    lines = [views.window_line(j) for j in judgments]
+    return {"windows": lines}, lambda: views.show_windows(lines), 0
+
+
+@command(app)
+def history(pipeline: Pipeline) -> Answer:
+    """Who was champion when, and why; and every attempt."""
+    answer = views.describe_history(Home.at(), pipeline)
+    return answer, lambda: views.show_history(answer), 0
+
+
+@command(app)
+def report(
+    pipeline: Pipeline,
+    output: Annotated[Path | None, typer.Option("--output", help="Where to write the page.")] = None,
+) -> Answer:
+    """Write one page that tells the story of a pipeline."""
+    from pipelines.reporting.page import write_report
+
+    path = write_report(Home.at(), pipeline, output)
+    return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0

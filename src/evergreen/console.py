@@ -1,0 +1,138 @@
+"""What a person, or a script, sees: answers on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from evergreen.stack import connect
+from pipelines.environment import HOME_VARIABLE, home_folder, set_environment, silence_telemetry
+from pipelines.errors import EvergreenError, UsageError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; logs go to standard error.")]
+HomeFolder = Annotated[
+    Path | None, typer.Option("--home", help="Folder of all state [default: $EVERGREEN_HOME, else .evergreen here].")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's own log.")]
+
+# What a command returns: its JSON, how to print it for a person, and the exit code.
+Answer = tuple[dict[str, Any], Callable[[], None], int]
+
+
+def command(app: typer.Typer) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
+    """Register a function as a command: it gets --json, --home and --debug, and its errors become answers."""
+
+    def register(function: Callable[..., Answer]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(*args: Any, json_output: bool, home: Path | None, debug: bool, **kwargs: Any) -> None:
+            prepare(home, debug)
+            raise typer.Exit(respond(lambda: function(*args, **kwargs), json_output, debug))
+
+        extra = {"json_output": (AsJson, False), "home": (HomeFolder, None), "debug": (Debug, False)}
+        own = list(inspect.signature(function, eval_str=True).parameters.values())
+        added = [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d) for n, (a, d) in extra.items()
+        ]
+        run.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in own + added}
+        app.command()(run)
+        return run
+
+    return register
+
+
+def prepare(home: Path | None, debug: bool) -> None:
+    """Set home, telemetry switches and logging, before any heavy package is imported."""
+    from pipelines.home import Home
+
+    silence_telemetry()
+    set_environment({HOME_VARIABLE: str(home_folder(home))})
+    if not debug:
+        # Prefect's own lines go to its UI alone; ours are printed here.
+        set_environment({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore"})
+    connect(Home.at())
+    show_progress()
+
+
+class ProgressHandler(logging.Handler):
+    """Our log lines, dimmed, with the seconds since the start."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(f"[dim]{record.relativeCreated / 1000:6.1f} s[/dim]  ", end="")
+        err.print(record.getMessage(), markup=False)
+
+
+def show_progress() -> None:
+    """Print what the stages say."""
+    logger = logging.getLogger("evergreen")
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(h, ProgressHandler) for h in logger.handlers):
+        logger.addHandler(ProgressHandler())
+
+
+def respond(work: Callable[[], Answer], json_output: bool, debug: bool) -> int:
+    """Run a command and print its answer or its error; the exit code."""
+    try:
+        answer, show, code = work()
+    except EvergreenError as error:
+        return fail(error, type(error).__name__, json_output, debug)
+    except KeyboardInterrupt:
+        return fail(EvergreenError("Interrupted."), "Interrupted", json_output, debug)
+    except Exception as error:  # noqa: BLE001  (a traceback is no answer)
+        wrapped = EvergreenError(f"{type(error).__name__}: {error}", "`--debug` shows where.")
+        return fail(wrapped, type(error).__name__, json_output, debug)
+    if json_output:
+        sys.stdout.write(json.dumps(answer, default=str) + "\n")
+    else:
+        show()
+    return code
+
+
+def fail(error: EvergreenError, kind: str, json_output: bool, debug: bool) -> int:
+    """Print an error as an answer; its exit code."""
+    if debug:
+        traceback.print_exc()
+    if json_output:
+        sys.stdout.write(json.dumps({"error": {"type": kind, "message": error.message, "hint": error.hint}}) + "\n")
+    err.print("[bold red]Error[/bold red]  ", end="")
+    err.print(error.message, markup=False)
+    if error.hint:
+        err.print(f"       {error.hint}", markup=False, style="dim")
+    return error.exit_code
+
+
+def print_table(title: str, head: list[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table for a person; text from data is not read as markup."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    out.print(table)
+
+
+def _plain(cell: object) -> str:
+    from rich.markup import escape
+
+    text = "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+    return escape("".join(c for c in text if c.isprintable() or c == "\n"))
+
+
+def require_stack(running: bool) -> None:
+    """Raise UsageError where the local stack is needed and does not run."""
+    if not running:
+        raise UsageError("The local stack is not running.", "`evergreen up` starts it.")

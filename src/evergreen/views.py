@@ -1,0 +1,143 @@
+"""How answers look to a person, and the JSON of those that gather several things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from evergreen.console import out, print_table
+from evergreen.stack import read_stack
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import TrainOutcome, WindowJudgment
+from pipelines.registration import open_pipeline
+
+if TYPE_CHECKING:
+    from pipelines.data.definition import InitResult
+
+
+
+def show_init(result: InitResult) -> None:
+    print_table(
+        f"{result.pipeline}: {result.task}, target {result.target}",
+        ["column", "type", "role", "why"],
+        ([c.name, c.type, c.role, c.why] for c in result.columns),
+    )
+    for warning in result.warnings:
+        out.print(f"Note: {warning}", markup=False)
+    out.print(f"Next: edit {result.pipeline} if you like, then: evergreen train {result.pipeline}", markup=False)
+
+
+def show_endpoints(endpoints: dict[str, str]) -> None:
+    print_table("The local stack", ["what", "where"], endpoints.items())
+
+
+def show_deployments(names: dict[str, list[str]]) -> None:
+    print_table("Deployments", ["pipeline", "deployment"], ([p, d] for p, all_of in names.items() for d in all_of))
+
+
+def describe_status(home: Home) -> dict[str, Any]:
+    """Endpoints of what runs, and champion and last window of each pipeline."""
+    stack, ledger = read_stack(home), Ledger.open(home)
+    pipelines = []
+    for name in ledger.pipelines():
+        champion, windows = ledger.champion(name), ledger.windows(name)
+        last = {"start": windows[-1].measure.start, "verdict": windows[-1].verdict} if windows else None
+        pipelines.append({"name": name, "champion": champion.version if champion else None, "last_window": last})
+    return {"running": stack.running, "endpoints": stack.endpoints if stack.running else {}, "pipelines": pipelines}
+
+
+def show_status(answer: dict[str, Any]) -> None:
+    if answer["running"]:
+        show_endpoints(answer["endpoints"])
+    else:
+        out.print("The local stack is not running; `evergreen up` starts it.")
+    windows = (p["last_window"] for p in answer["pipelines"])
+    verdicts = [f"{w['start']:%Y-%m-%d}: {w['verdict']}" if w else "none yet" for w in windows]
+    rows = ([p["name"], p["champion"] or "none yet", v] for p, v in zip(answer["pipelines"], verdicts, strict=True))
+    print_table("Pipelines", ["name", "champion", "last window"], rows)
+
+
+def show_outcome(outcome: TrainOutcome) -> None:
+    version = outcome.model.get("version")
+    print_table(f"{outcome.pipeline}: {outcome.status}", ["what", "value"], outcome_lines(outcome, version))
+    if outcome.gates:
+        print_table("Gates", ["gate", "verdict", "reason"], ([g.name, g.verdict, g.reason] for g in outcome.gates))
+    for warning in outcome.warnings:
+        out.print(f"Note: {warning}", markup=False)
+
+
+def outcome_lines(outcome: TrainOutcome, version: object) -> Iterable[list[object]]:
+    yield ["attempt", outcome.attempt]
+    yield ["model version", version or "not registered"]
+    yield ["snapshot", ", ".join(f"{k} {v}" for k, v in outcome.dataset.items())]
+    yield ["metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.metrics.items())]
+    if outcome.champion_metrics:
+        yield ["champion's metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.champion_metrics.items())]
+    yield ["cause", outcome.cause]
+    yield ["seconds", ", ".join(f"{k} {v:.1f}" for k, v in outcome.seconds.items())]
+
+
+def window_line(judgment: WindowJudgment) -> dict[str, Any]:
+    """A window as `monitor --json` tells it."""
+    measure = judgment.measure
+    drifted = [c.column for c in measure.drift.columns if c.drifted] if measure.drift else []
+    quality = measure.quality.model_dump() if measure.quality else None
+    return {
+        "start": measure.start.isoformat(),
+        "end": measure.end.isoformat(),
+        "rows": measure.rows,
+        "labelled": measure.labelled,
+        "version": measure.version,
+        "verdict": judgment.verdict,
+        "drifted": drifted,
+        "quality": quality,
+        "decision": judgment.decision,
+        "reason": judgment.reason,
+        "cause": judgment.cause,
+    }
+
+
+def show_windows(lines: list[dict[str, Any]]) -> None:
+    if not lines:
+        out.print("No window is due: every one that is over has been judged on the rows and labels that are there.")
+        return
+    head = ["from", "rows", "version", "verdict", "decision", "reason"]
+    rows = ([w["start"], w["rows"], w["version"], w["verdict"], w["decision"], w["reason"]] for w in lines)
+    print_table("Windows", head, rows)
+
+
+def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
+    """Champions and attempts of a pipeline, oldest first."""
+    name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
+    causes = {c.id: c.reason for c in ledger.causes(name)}
+    champions = [
+        {
+            "version": p.version,
+            "since": p.since.isoformat(),
+            "until": p.until.isoformat() if p.until else None,
+            "why": p.why,
+            "attempt": p.attempt,
+            "cause": p.cause,
+        }
+        for p in ledger.champions(name)
+    ]
+    attempts = [
+        {
+            "id": row.id,
+            "started": row.started.isoformat(),
+            "status": row.outcome["status"] if row.outcome else "unfinished",
+            "version": row.version,
+            "cause": row.cause,
+            "reason": causes.get(row.cause),
+        }
+        for row in ledger.attempts(name)
+    ]
+    return {"pipeline": name, "champions": champions, "attempts": attempts}
+
+
+def show_history(answer: dict[str, Any]) -> None:
+    rows = ([c["version"], c["since"][:19], (c["until"] or "")[:19], c["why"]] for c in answer["champions"])
+    print_table(f"Champions of {answer['pipeline']} (UTC)", ["version", "since", "until", "why"], rows)
+    tried = ([a["id"], a["started"][:19], a["status"], a["version"], a["reason"]] for a in answer["attempts"])
+    print_table("Attempts", ["attempt", "started", "status", "version", "reason"], tried)

@@ -1,0 +1,45 @@
+"""What a new champion will be compared with, kept at the moment in which it is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.config import PipelineConfig
+from pipelines.data.snapshots import read_snapshot
+from pipelines.models.bundle import load_bundle
+from pipelines.monitoring.reference import build_reference, write_reference
+from pipelines.records import Attempt, TrainedModel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WINDOWS = 12  # how much of the past counts as ordinary: long enough for a calibration, short enough to be like today
+
+
+def keep_reference(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -> str:
+    """Write the reference of a model beside it, from the latest rows of its snapshot and its predictions of them; the folder."""
+    rows = latest_rows(read_snapshot(attempt.snapshot), config)
+    rows = rows.assign(
+        _prediction=load_bundle(Path(trained.folder), trained.files).predict(rows)["prediction"]
+    )
+    columns = {name: config.columns[name].type for name in config.features}
+    time = rows[config.data.timestamp] if config.data.timestamp else None
+    folder = reference_folder(Path(attempt.folder))
+    write_reference(folder, build_reference(rows, columns, time, config.monitoring.window))
+    return str(folder)
+
+
+def reference_folder(attempt: Path) -> Path:
+    return attempt / "reference"
+
+
+def latest_rows(frame: pd.DataFrame, config: PipelineConfig) -> pd.DataFrame:
+    """The last windows of a table that has time, in its order; the whole of one that has none."""
+    name = config.data.timestamp
+    if name is None:
+        return frame.reset_index(drop=True)
+    ordered = frame[frame[name].notna()].sort_values(name, kind="stable")
+    return ordered[ordered[name] > ordered[name].max() - WINDOWS * config.monitoring.window].reset_index(
+        drop=True
+    )

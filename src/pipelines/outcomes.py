@@ -1,0 +1,113 @@
+"""The end of a training run: what to answer, and the same in the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pipelines.config import PipelineConfig
+from pipelines.home import Home
+from pipelines.ledger import Ledger, now
+from pipelines.records import (
+    Attempt,
+    Cause,
+    Evaluation,
+    GateVerdict,
+    ModelVersion,
+    Promotion,
+    TrainedModel,
+    TrainOutcome,
+    ValidationReport,
+)
+
+
+def open_cause(home: Home, pipeline: str, cause: str | None, reason: str | None) -> Cause:
+    """The stored cause of a run: the one that an event names, else a new one for the person who started it."""
+    ledger = Ledger.open(home)
+    found = ledger.cause(cause) if cause else None
+    if found is not None:
+        return found
+    created = now()
+    words = reason or "started by hand"
+    key = hashlib.sha256(f"{pipeline} {cause} {words} {created.isoformat()}".encode()).hexdigest()[:12]
+    new = Cause(id=cause or key, pipeline=pipeline, kind="person", reason=words, version=None, created=created)
+    ledger.add_cause(new)
+    return new
+
+
+def stale_reason(home: Home, cause: Cause) -> str | None:
+    """Why a cause no longer holds: it was said of a model that is not the champion any more."""
+    champion = Ledger.open(home).champion(cause.pipeline)
+    if cause.version is None or champion is None or champion.version == cause.version:
+        return None
+    return f"Cause {cause.id} was said of version {cause.version}; the champion is version {champion.version} now."
+
+
+def refuse_stale(cause: Cause, stale: str) -> TrainOutcome:
+    return TrainOutcome(status="refused", pipeline=cause.pipeline, cause=cause.id, warnings=[stale])
+
+
+def known_outcome(home: Home, attempt: Attempt) -> TrainOutcome | None:
+    """The outcome of the same attempt, where it has ended before; else the attempt is stored as started."""
+    ledger = Ledger.open(home)
+    ledger.start_attempt(attempt)
+    outcome = ledger.outcome(attempt.id)
+    if outcome is None or outcome.status == "failed":
+        return None
+    words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
+    return outcome.model_copy(update={"status": "reused", "warnings": [*outcome.warnings, words], "cause": attempt.cause})
+
+
+def describe_outcome(
+    attempt: Attempt, report: ValidationReport, evaluation: Evaluation, verdicts: list[GateVerdict], run_id: str
+) -> TrainOutcome:
+    """What was found, before anything is decided."""
+    return TrainOutcome(
+        status="inconclusive",
+        pipeline=attempt.pipeline,
+        attempt=attempt.id,
+        dataset={
+            "id": attempt.snapshot.id,
+            "version": attempt.snapshot.version,
+            "rows": attempt.snapshot.rows,
+            "quarantined": report.quarantined,
+        },
+        model={"name": attempt.pipeline, "run_id": run_id},
+        metrics=evaluation.metrics,
+        champion_metrics=evaluation.comparison.champion_metrics if evaluation.comparison else None,
+        gates=verdicts,
+        cause=attempt.cause,
+        warnings=report.warnings,
+    )
+
+
+def keep_out(home: Home, outcome: TrainOutcome, verdict: str, seconds: dict[str, float]) -> TrainOutcome:
+    """The challenger stays out; the champion serves on."""
+    status = "rejected" if verdict == "fail" else "inconclusive"
+    final = outcome.model_copy(update={"status": status, "seconds": seconds})
+    Ledger.open(home).finish_attempt(final)
+    return final
+
+
+def let_in(home: Home, outcome: TrainOutcome, version: ModelVersion, seconds: dict[str, float]) -> TrainOutcome:
+    """The challenger is champion."""
+    model = {"name": version.name, "version": version.version, "run_id": version.run_id}
+    final = outcome.model_copy(update={"status": "promoted", "model": model, "seconds": seconds})
+    Ledger.open(home).finish_attempt(final)
+    return final
+
+
+def plan_promotion(
+    config: PipelineConfig, version: ModelVersion, evaluation: Evaluation, cause: Cause, verdicts: list[GateVerdict]
+) -> Promotion:
+    """The promotion that the gates allow, against the champion that they compared with."""
+    why = f"{cause.reason}; passed {', '.join(v.name for v in verdicts)}: {config.metric} {evaluation.interval.value:.4g}"
+    return Promotion(
+        pipeline=config.pipeline,
+        seq=0,  # the ledger gives the number
+        version=version.version,
+        previous=evaluation.comparison.champion_version if evaluation.comparison else None,
+        attempt=version.attempt,
+        cause=cause.id,
+        why=why,
+        since=now(),
+    )

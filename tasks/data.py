@@ -1,0 +1,26 @@
+"""Reading new rows and accepting them."""
+
+from prefect import task
+
+from pipelines.data import batches, snapshots
+from pipelines.errors import DataError, UsageError
+from tasks.policies import NO_CACHE, READ_AGAIN
+
+
+def worth_another_try(_task: object, _run: object, state: object) -> bool:
+    """What is wrong with the data or the definition stays wrong; the rest may pass."""
+    from prefect.states import get_state_exception
+    from prefect.utilities.asyncutils import run_coro_as_sync
+
+    error = run_coro_as_sync(get_state_exception(state))  # type: ignore[arg-type]
+    return not isinstance(error, DataError | UsageError)
+
+
+stage_batch = task(
+    task_run_name="ingest",
+    retries=2,
+    retry_delay_seconds=READ_AGAIN,
+    retry_condition_fn=worth_another_try,
+    cache_policy=NO_CACHE,
+)(batches.stage_batch)
+accept_batch = task(task_run_name="snapshot", cache_policy=NO_CACHE)(snapshots.accept_batch)

@@ -1,0 +1,63 @@
+"""Where Prefect itself is the work: artifacts, links and events."""
+
+from __future__ import annotations
+
+import re
+
+from prefect import task
+
+from pipelines.home import Home
+from pipelines.records import Cause
+from tasks.policies import NO_CACHE
+
+RETRAIN_EVENT = "evergreen.retrain"
+PROMOTED_EVENT = "evergreen.promoted"
+
+
+def resource_id(pipeline: str) -> str:
+    """What events of a pipeline are about; triggers match it."""
+    return f"evergreen.pipeline.{pipeline}"
+
+
+@task(task_run_name="publish-{key}", cache_policy=NO_CACHE)
+def publish(key: str, markdown: str, description: str) -> None:
+    """Show a page of Markdown with the run."""
+    from prefect.artifacts import create_markdown_artifact
+
+    create_markdown_artifact(markdown=markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=description)
+
+
+@task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)
+def send_causes(home: Home, pipeline: str | None = None) -> list[str]:
+    """Tell Prefect of every stored cause that it has not heard of, and note that it has; the ids sent.
+
+    The event is posted, not emitted in the background: its arrival is what counts. Without a server the causes stay stored,
+    and the maintenance flow sends them later.
+    """
+    import httpx
+    from prefect.settings import get_current_settings
+
+    from pipelines.ledger import Ledger
+
+    ledger, api = Ledger.open(home), get_current_settings().api.url
+    waiting = ledger.causes(pipeline, unsent=True)
+    if not api:
+        return []
+    for cause in waiting:
+        httpx.post(f"{api}/events", json=[retrain_event(cause)], timeout=10).raise_for_status()
+        ledger.mark_sent(cause.id)
+    return [cause.id for cause in waiting]
+
+
+def retrain_event(cause: Cause) -> dict[str, object]:
+    """The event that asks for a training; its id is the cause's, so a repeated one is the same event."""
+    import uuid
+    from datetime import UTC, datetime
+
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"evergreen:{cause.id}")),
+        "event": RETRAIN_EVENT,
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {"prefect.resource.id": resource_id(cause.pipeline), "prefect.resource.name": cause.pipeline},
+        "payload": {"cause": cause.id, "kind": cause.kind, "reason": cause.reason, "version": cause.version},
+    }
