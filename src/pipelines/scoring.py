@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pipelines.config import ColumnType, PipelineConfig
 from pipelines.errors import DataError, EvergreenError, UsageError
@@ -13,7 +13,9 @@ from pipelines.home import Home
 from pipelines.records import Record, ServedModel, Task
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series, Timestamp
+    from numpy import datetime64
+    from numpy.typing import NDArray
+    from pandas import DataFrame
 
 Channel = Literal["online", "batch"]
 SUFFIXES = (".csv", ".parquet", ".pq")
@@ -61,55 +63,55 @@ def score_frame(bundle: Scorer, frame: DataFrame, ids: list[str]) -> DataFrame:
     Raises EvergreenError naming the first row (from 1) for which the model gives no finite number.
     """
     import numpy as np
-
-    answers = bundle.predict(frame).reset_index(drop=True)
-    kind = "float64" if bundle.task == "regression" else "str"
-    shares = [name for name in answers.columns if name.startswith("p_")]
-    answers = answers[["prediction", *shares]].astype(
-        {"prediction": kind, **dict.fromkeys(shares, "float64")}
-    )
-    finite = np.isfinite(answers.select_dtypes("number").to_numpy()).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite)) + 1
-        raise EvergreenError(
-            f"The model gives no finite number for row {row}.", "Look at the values of that row."
-        )
-    answers.insert(0, "prediction_id", ids)
-    return answers
-
-
-def row_times(bundle: Scorer, frame: DataFrame, now: datetime) -> Series[Timestamp]:
-    """The time of each row: its timestamp where it has one, else `now` (naive)."""
     import pandas as pd
 
-    moment = pd.Series(pd.Timestamp(now), index=frame.index, dtype="datetime64[ns]")
+    answers = bundle.predict(frame)
+    kind = "float64" if bundle.task == "regression" else "object"
+    columns = {name: answers[name].to_numpy("float64") for name in answers.columns if name.startswith("p_")}
+    columns = {"prediction": answers["prediction"].to_numpy(kind), **columns}
+    for values in columns.values():
+        if values.dtype == "float64" and not np.isfinite(values).all():
+            row = int(np.argmin(np.isfinite(values))) + 1
+            raise EvergreenError(f"The model gives no finite number for row {row}.", "Look at its values.")
+    return pd.DataFrame({"prediction_id": ids, **columns})
+
+
+def row_times(bundle: Scorer, frame: DataFrame, now: datetime) -> NDArray[datetime64]:
+    """The time of each row, in microseconds: its timestamp where it has one, else `now` (naive)."""
+    import numpy as np
+
+    moment = np.full(len(frame), now, dtype="datetime64[us]")
     if bundle.timestamp is None or bundle.timestamp not in frame.columns:
         return moment
-    return frame[bundle.timestamp].astype("datetime64[ns]").fillna(moment)
+    times = frame[bundle.timestamp].to_numpy("datetime64[us]")
+    return np.where(np.isnat(times), moment, times)
 
 
 def log_rows(
     bundle: Scorer, frame: DataFrame, scores: DataFrame, version: int, channel: Channel, now: datetime
 ) -> DataFrame:
     """The rows of the prediction log: the model's columns as seen in `frame`, and what was answered."""
-    columns = list(dict.fromkeys([*bundle.features, *([bundle.timestamp] if bundle.timestamp else [])]))
-    rows = frame.reset_index(drop=True).reindex(columns=columns)
-    if bundle.timestamp is not None:
-        rows[bundle.timestamp] = rows[bundle.timestamp].astype("datetime64[ns]")
-    rows["_id"] = scores["prediction_id"].to_numpy()
-    rows["_time"] = row_times(bundle, rows, now).to_numpy()
-    rows["_version"] = version
-    rows["_channel"] = channel
-    rows["_scored_at"] = now
-    for name in scores.columns.drop("prediction_id"):
-        rows[f"_{name}"] = scores[name].to_numpy()
-    return rows
+    import numpy as np
+    import pandas as pd
+
+    rows = len(frame)
+    columns: dict[str, Any] = {name: frame[name].to_numpy() for name in bundle.features}
+    if bundle.timestamp is not None:  # also where no row has it, so that the log's columns do not vary
+        sent = frame.get(bundle.timestamp, np.full(rows, None))
+        columns[bundle.timestamp] = np.asarray(sent, dtype="datetime64[us]")
+    columns["_id"] = scores["prediction_id"].to_numpy()
+    columns["_time"] = row_times(bundle, frame, now)
+    columns["_version"] = np.full(rows, version)
+    columns["_channel"] = np.full(rows, channel, dtype=object)
+    columns["_scored_at"] = np.full(rows, now, dtype="datetime64[us]")
+    answers = {f"_{name}": scores[name].to_numpy() for name in scores.columns if name != "prediction_id"}
+    return pd.DataFrame({**columns, **answers})
 
 
 def score_file(
     home: Home, config: PipelineConfig, served: ServedModel, input: Path, output: Path
 ) -> ScoreResult:
-    """Score a file with the served model: `output` has a prediction per row of `input`, in order; all are logged.
+    """Score a file with the served model: a prediction per row of `input`, in its order; all are logged.
 
     The same file scored again by the same version gets the same ids and is logged once. `output` appears when
     all is logged, or not at all. Raises DataError for an input that cannot be used, UsageError for an output.
@@ -148,7 +150,10 @@ def read_inputs(bundle: Scorer, config: PipelineConfig, path: Path) -> DataFrame
 
     Raises DataError naming the columns that are missing, or a file without rows.
     """
-    from pipelines.data.sources import coerce_columns, read_table
+    import pandas as pd
+
+    from pipelines.data.columns import convert
+    from pipelines.data.sources import read_table
 
     frame = read_table(path, config.data.format)
     missing = [name for name in bundle.inputs if name not in frame.columns]
@@ -161,7 +166,9 @@ def read_inputs(bundle: Scorer, config: PipelineConfig, path: Path) -> DataFrame
     if frame.empty:
         raise DataError(f"{path}: has no rows.", "Give a file with at least one row to score.")
     types = {name: kind for name, kind in accepted_types(bundle).items() if name in frame.columns}
-    return coerce_columns(frame[list(types)], types, config.data.format.day_first)
+    return pd.DataFrame(
+        {name: convert(frame[name], kind, config.data.format) for name, kind in types.items()}
+    )
 
 
 def file_row_ids(path: Path, version: int, rows: int) -> list[str]:

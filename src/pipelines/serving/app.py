@@ -11,13 +11,14 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from pipelines.records import ServedModel
 from pipelines.scoring import Scorer
 from pipelines.serving.access import is_authorised
 from pipelines.serving.batching import MOST_WAITING, Batcher
 from pipelines.serving.prediction_sink import Sink
-from pipelines.serving.refusals import Refusal, TooLarge, Unauthorised, error_body
+from pipelines.serving.refusals import MalformedBody, Refusal, TooLarge, Unauthorised, error_body
 from pipelines.serving.schema import parse_body
 from pipelines.serving.switching import Load, Switchboard
 
@@ -111,11 +112,14 @@ async def read_body(request: Request) -> bytes:
     """The body, of a bounded size. Raises TooLarge before more than that is in memory."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise TooLarge(f"The body has more than {MOST_BYTES} bytes.", "Send the rows in parts.")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise TooLarge(f"The body has more than {MOST_BYTES} bytes.", "Send the rows in parts.")
+            parts.append(part)
+    except ClientDisconnect as error:
+        raise MalformedBody("The caller has gone.", "Send the whole body.") from error
     return b"".join(parts)
 
 
@@ -148,7 +152,7 @@ def create_app(
     load: Load = load_served,
     most_waiting: int = MOST_WAITING,
 ) -> FastAPI:
-    """The service over what `served` lists (asked every `poll_seconds`), logging to `sink`, which it closes."""
+    """The service over what `served` lists, asked every `poll_seconds`; it logs to `sink` and closes it."""
     service = Service(Switchboard(served, load, poll_seconds), sink, token, most_waiting)
     app = FastAPI(lifespan=service.running, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.service = service

@@ -131,7 +131,7 @@ def deliver(job: Job, result: Answer | Exception) -> None:
 
 
 def answer_batch(batch: list[Job], sink: Sink) -> list[Answer | Exception]:
-    """An answer for each request: all in one call, or one by one when that fails, so a bad one fails alone."""
+    """An answer for each request: all in one call, or one by one when that fails: a bad one fails alone."""
     try:
         return list(predict_together(batch, sink))
     except Exception as error:  # noqa: BLE001  a model may raise anything

@@ -21,7 +21,7 @@ def health(url: str, seconds: float = ASK_SECONDS) -> dict[str, Any]:
 
 
 def wait_until_serving(url: str, pipeline: str, version: int, seconds: float) -> None:
-    """Return when `version` answers for `pipeline`. Raises StackError, with what was last seen, after `seconds`."""
+    """Return when `version` answers for `pipeline`. Raises StackError, saying what was seen, in the end."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -58,7 +58,8 @@ def request(
     import httpx
 
     try:
-        with httpx.Client(trust_env=False, timeout=seconds) as client:
+        # Certificates are read, which takes longer than an answer does, only where they are used.
+        with httpx.Client(trust_env=False, timeout=seconds, verify=url.startswith("https:")) as client:
             response = client.request(method, url, headers=headers, json=content)
     except httpx.HTTPError as error:
         raise StackError(

@@ -43,6 +43,11 @@ class Waiting:
         self.frames: deque[DataFrame] = deque()
         self.rows = 0
         self.due = 0.0  # time.monotonic() at which they are to be written
+        self.trouble: str | None = None  # why the last write failed
+
+    def is_due(self, now: float) -> bool:
+        full = self.rows >= WRITE_ROWS and self.trouble is None
+        return bool(self.frames) and (full or self.due <= now)
 
     def take(self) -> list[DataFrame]:
         """The oldest frames that can be one append: same columns. They stay until `drop`."""
@@ -60,10 +65,10 @@ class Waiting:
 
 
 class PredictionSink:
-    """Appends rows within a second or a thousand rows, whichever is first, and keeps them while that fails.
+    """Appends rows within a second or a thousand rows, and keeps them while that fails.
 
-    Each pipeline has its own bound, so one whose log cannot be written does not cost another its rows. What comes
-    when the bound is reached is dropped and counted. `close` writes what is left.
+    Each pipeline has its own bound, so one whose log cannot be written does not cost another its rows.
+    What comes when the bound is reached is dropped and counted. `close` writes what is left.
     """
 
     def __init__(
@@ -73,7 +78,6 @@ class PredictionSink:
         self.most_waiting = most_waiting
         self.seconds = seconds
         self.dropped = 0
-        self.trouble: str | None = None
         self.queues: dict[str, Waiting] = {}
         self.changed = threading.Condition()
         self.closing = False
@@ -84,6 +88,12 @@ class PredictionSink:
     def waiting(self) -> int:
         """Rows that are not yet written."""
         return sum(queue.rows for queue in list(self.queues.values()))
+
+    @property
+    def trouble(self) -> str | None:
+        """Which logs cannot be written at the moment, and why."""
+        found = [f"{name}: {queue.trouble}" for name, queue in list(self.queues.items()) if queue.trouble]
+        return "; ".join(found) or None
 
     def put(self, pipeline: str, rows: DataFrame) -> None:
         """Take rows to be written soon; never waits for the disk, drops and counts when full."""
@@ -120,8 +130,7 @@ class PredictionSink:
         """The pipelines whose rows are to be written now; one whose last write failed waits for its time."""
         now = time.monotonic()
         with self.changed:
-            full = WRITE_ROWS if self.trouble is None else self.most_waiting + 1
-            return [name for name, q in self.queues.items() if q.frames and (q.due <= now or q.rows >= full)]
+            return [name for name, queue in self.queues.items() if queue.is_due(now)]
 
     def pause(self) -> float | None:
         """Seconds until the next write; None when there is nothing to write."""
@@ -138,14 +147,14 @@ class PredictionSink:
         try:
             self.append(pipeline, pd.concat(frames, ignore_index=True))
         except Exception as error:  # noqa: BLE001  whatever the disk says, predictions go on
-            self.trouble = f"{pipeline}: {type(error).__name__}: {error}"
+            queue.trouble = f"{type(error).__name__}: {error}"
             logger.warning("The prediction log of %s cannot be written, trying again: %s", pipeline, error)
             queue.due = time.monotonic() + RETRY_SECONDS
             return False
         with self.changed:
             queue.drop(len(frames))
-            queue.due = time.monotonic() + (self.seconds if queue.frames else 0.0)
-        self.trouble = None
+            queue.due = time.monotonic() + self.seconds
+            queue.trouble = None
         return True
 
     def finish(self) -> None:
@@ -159,5 +168,5 @@ class PredictionSink:
             if queue.frames:
                 self.dropped += queue.rows
                 logger.warning(
-                    "%d predictions of %s are not in the log: %s", queue.rows, pipeline, self.trouble
+                    "%d predictions of %s are not in the log: %s", queue.rows, pipeline, queue.trouble
                 )

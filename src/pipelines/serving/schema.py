@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipelines.config import ColumnType
@@ -24,6 +25,8 @@ EXPECTED = {
     "text": "text",
     "time": 'a time as ISO 8601 text, such as "2026-05-01T13:00"',
 }
+
+WHOLE = re.compile(r"^([+-]?\d+)\.0+$")
 
 Value = float | str | datetime | None
 Columns = dict[str, list[Value]]
@@ -59,24 +62,30 @@ def to_number(value: object) -> float:
     return number
 
 
-def to_label(value: object) -> str | None:
-    """A category or text; empty text is missing, as in a file; 3 and 3.0 are both "3". Raises ValueError."""
-    if value is None or value == "":
+def to_text(value: object) -> str | None:
+    """Text without blanks around; empty is missing, as in a file. Raises ValueError."""
+    if value is None:
         return None
-    if isinstance(value, str):
-        value.encode("utf-8")  # a lone surrogate is legal JSON and could never be logged
-        return value
-    number = to_number(value)
-    return str(int(number)) if number.is_integer() else str(number)
+    text = value.strip() if isinstance(value, str) else str(to_number(value))
+    text.encode("utf-8")  # a lone surrogate is legal JSON and could never be logged
+    return text or None
+
+
+def to_label(value: object) -> str | None:
+    """A category; whole numbers are labels without decimals (3, 3.0, "3.0" are "3"), as in training data."""
+    text = to_text(value)
+    return WHOLE.sub(r"\1", text) if text else text
 
 
 def to_time(value: object) -> datetime | None:
-    """A naive time, as written: an offset is left off, as event time is local. Raises ValueError."""
+    """A naive time, as written; one with an offset becomes UTC, as in training data. Raises ValueError."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise ValueError
-    time = datetime.fromisoformat(value).replace(tzinfo=None)
+    time = datetime.fromisoformat(value.strip())
+    if time.tzinfo is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)
     if time.year not in YEARS:
         raise ValueError
     return time
@@ -85,7 +94,7 @@ def to_time(value: object) -> datetime | None:
 CONVERTERS: dict[ColumnType, Callable[[object], Value]] = {
     "number": to_number,
     "category": to_label,
-    "text": to_label,
+    "text": to_text,
     "time": to_time,
 }
 
@@ -120,11 +129,11 @@ class Schema:
         return row
 
     def frame(self, columns: Columns) -> DataFrame:
-        """Parsed columns as a frame: float64, objects (text or None), datetime64[ns]."""
+        """Parsed columns as a frame: float64, objects (text or None), datetime64[us]."""
         import numpy as np
         import pandas as pd
 
-        dtypes = {"number": "float64", "category": "object", "text": "object", "time": "datetime64[ns]"}
+        dtypes = {"number": "float64", "category": "object", "text": "object", "time": "datetime64[us]"}
         return pd.DataFrame(
             {name: np.array(columns[name], dtype=dtypes[kind]) for name, kind in self.types.items()}
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-ROWS = [{"x": i, "zone": "a"} for i in range(5)]
+ROWS: list[dict[str, Any]] = [{"x": i, "zone": "a"} for i in range(5)]
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -101,7 +101,13 @@ def test_pipelines_are_served_side_by_side_and_apart(start: Any, load_but: Any) 
 
 def test_the_old_version_answers_while_the_new_one_loads(start: Any, load_but: Any) -> None:
     loading, go_on = threading.Event(), threading.Event()
-    service = start(load=load_but(0, before=lambda v: v == 2 and (loading.set(), go_on.wait(5))))
+
+    def hold(version: int) -> None:
+        if version == 2:
+            loading.set()
+            go_on.wait(5)
+
+    service = start(load=load_but(0, before=hold))
     service.want(2)
     assert loading.wait(5)
     assert service.post(ROWS).json()["version"] == 1
