@@ -178,7 +178,7 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", help="Where to write the page.")] = None,
 ) -> Answer:
     """Write one page that tells the story of a pipeline."""
-    from pipelines.reporting.page import write_report
+    from pipelines.reporting.gather import write_report
 
     path = write_report(Home.at(), pipeline, output)
     return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import psutil
 
 GRACE_SECONDS = 12.0
 
@@ -58,21 +63,22 @@ def is_alive(process: Process) -> bool:
         return False
 
 
-def stop(process: Process) -> None:
-    """End a process and all that it started: asked first, then forced."""
+def stop_all(processes: list[Process]) -> None:
+    """End processes and all that they started: asked first, all at once, then forced."""
     import psutil
 
-    family = descendants(process)
-    if is_alive(process):
-        os.kill(process.pid, signal.SIGTERM)
-    _, left = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    families = [one for process in processes for one in descendants(process)]
+    for process in processes:
+        if is_alive(process):
+            os.kill(process.pid, signal.SIGTERM)
+    _, left = psutil.wait_procs(families, timeout=GRACE_SECONDS)
     for one in left:
-        if one.is_running():
+        with contextlib.suppress(psutil.NoSuchProcess):
             one.kill()
     psutil.wait_procs(left, timeout=GRACE_SECONDS)
 
 
-def descendants(process: Process) -> list[object]:
+def descendants(process: Process) -> list[psutil.Process]:
     """The process and all below it, and what else is left in its session."""
     import psutil
 
@@ -81,11 +87,9 @@ def descendants(process: Process) -> list[object]:
         parent = psutil.Process(process.pid)
         found = {p.pid: p for p in [parent, *parent.children(recursive=True)]}
     for one in psutil.process_iter():
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
             if os.getsid(one.pid) == process.pid and one.create_time() >= process.created:
                 found[one.pid] = one
-        except (ProcessLookupError, PermissionError, psutil.NoSuchProcess):
-            continue
     return list(found.values())
 
 

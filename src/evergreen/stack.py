@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from evergreen.processes import Process, free_ports, is_alive, start, stop, wait_for_http
+from evergreen.processes import Process, free_ports, is_alive, start, stop_all, wait_for_http
 from pipelines.environment import HOME_VARIABLE, child_environment, set_environment
 from pipelines.errors import StackError
 from pipelines.home import Home
@@ -102,8 +102,7 @@ def up(home: Home, say: Say) -> Stack:
     try:
         endpoints = start_all(home, Path(ray_folder), started, say)
     except BaseException:
-        for process in reversed(started):
-            stop(process)
+        stop_all(started)
         shutil.rmtree(ray_folder, ignore_errors=True)
         raise
     stack = Stack(processes=started, endpoints=endpoints, ray_folder=ray_folder)
@@ -113,7 +112,7 @@ def up(home: Home, say: Say) -> Stack:
 
 def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) -> dict[str, str]:
     """Start every server, then wait for each; their addresses."""
-    ports = dict(zip(("prefect", "mlflow", "ray", "serving", "gcs", "client"), free_ports(6), strict=True))
+    ports = dict(zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True))
     endpoints = {name: f"http://{LOOPBACK}:{ports[name]}" for name in ("prefect", "mlflow", "ray", "serving")}
     environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints)})
     environment.pop("RAY_ADDRESS", None)
@@ -168,12 +167,13 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--dashboard-host": LOOPBACK,
         "--dashboard-port": str(ports["ray"]),
         "--ray-client-server-port": str(ports["client"]),
+        "--dashboard-agent-listen-port": str(ports["agent"]),
         "--temp-dir": str(folder),
         "--object-store-memory": str(512 * 1024 * 1024),  # arrays travel as files; the store holds little
         "--include-dashboard": "true",
     }
     pairs = [f"{name}={value}" for name, value in options.items()]
-    return [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats", *pairs]
+    return [sys.executable, "-m", "evergreen.ray_head", "start", "--head", "--block", "--disable-usage-stats", *pairs]
 
 
 def write_secret(path: Path) -> None:
@@ -189,12 +189,10 @@ def write_secret(path: Path) -> None:
 def down(home: Home, say: Say) -> list[str]:
     """Stop what we started; the names of what ran."""
     stack = read_stack(home)
-    stopped = []
-    for process in reversed(stack.processes):
-        if is_alive(process):
-            say(f"Stopping {process.name}")
-            stopped.append(process.name)
-        stop(process)
+    stopped = [p.name for p in stack.processes if is_alive(p)]
+    if stopped:
+        say(f"Stopping {', '.join(stopped)}")
+    stop_all(stack.processes)
     if stack.ray_folder:
         shutil.rmtree(stack.ray_folder, ignore_errors=True)
     home.stack.unlink(missing_ok=True)

@@ -131,7 +131,7 @@ class Monitoring(Section):
 
 
 class Retraining(Section):
-    on: list[Literal["drift", "degraded"]] = ["degraded"]
+    when: list[Literal["drift", "degraded"]] = ["degraded"]
     cooldown: Duration = timedelta(days=7)
     schedule: str | None = None
 

@@ -23,15 +23,15 @@ def decide_retraining(
     """
     if verdict in {"healthy", "insufficient"}:
         return "none", f"Nothing to do: the window is {verdict}."
-    if verdict not in retraining.on:
-        policy = " and ".join(retraining.on) or "nothing"
-        return "suggest", f"A person may retrain: retraining.on starts it for {policy}, not for {verdict}."
+    if verdict not in retraining.when:
+        policy = " and ".join(retraining.when) or "nothing"
+        return "suggest", f"A person may retrain: retraining.when starts it for {policy}, not for {verdict}."
     if not model_is_champion:
         return "suggest", "Nothing is started: the model that was judged is no longer champion."
     if last_cause_end is not None and window_end < last_cause_end + retraining.cooldown:
         until = last_cause_end + retraining.cooldown
         return "suggest", f"Nothing is started: the last cause, of {last_cause_end}, rules until {until}."
-    return "retrain", f"Training starts: retraining.on names {verdict}."
+    return "retrain", f"Training starts: retraining.when names {verdict}."
 
 
 def cause_id(pipeline: str, version: int, kind: CauseKind, window_start: datetime) -> str:

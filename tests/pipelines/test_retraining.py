@@ -8,9 +8,9 @@ from pipelines.config import Retraining
 from pipelines.retraining import cause_id, decide_retraining
 
 END = datetime(2024, 3, 8)
-BOTH = Retraining(on=["drift", "degraded"], cooldown=timedelta(days=7))
-ONLY_DEGRADED = Retraining(on=["degraded"], cooldown=timedelta(days=7))
-NEVER = Retraining(on=[])
+BOTH = Retraining(when=["drift", "degraded"], cooldown=timedelta(days=7))
+ONLY_DEGRADED = Retraining(when=["degraded"], cooldown=timedelta(days=7))
+NEVER = Retraining(when=[])
 
 
 @pytest.mark.parametrize(

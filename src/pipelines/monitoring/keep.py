@@ -14,12 +14,10 @@ from pipelines.records import Attempt, TrainedModel
 if TYPE_CHECKING:
     import pandas as pd
 
-WINDOWS = 12  # how much of the past counts as ordinary: long enough for a calibration, short enough to be like today
-
 
 def keep_reference(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -> str:
-    """Write the reference of a model beside it, from the latest rows of its snapshot and its predictions of them; the folder."""
-    rows = latest_rows(read_snapshot(attempt.snapshot), config)
+    """Write the reference of a model beside it, from the rows of its snapshot and its predictions of them; the folder."""
+    rows = dated_rows(read_snapshot(attempt.snapshot), config)
     rows = rows.assign(
         _prediction=load_bundle(Path(trained.folder), trained.files).predict(rows)["prediction"]
     )
@@ -34,12 +32,7 @@ def reference_folder(attempt: Path) -> Path:
     return attempt / "reference"
 
 
-def latest_rows(frame: pd.DataFrame, config: PipelineConfig) -> pd.DataFrame:
-    """The last windows of a table that has time, in its order; the whole of one that has none."""
+def dated_rows(frame: pd.DataFrame, config: PipelineConfig) -> pd.DataFrame:
+    """The rows that have a time, where the table has one; all seasons of the past count as ordinary."""
     name = config.data.timestamp
-    if name is None:
-        return frame.reset_index(drop=True)
-    ordered = frame[frame[name].notna()].sort_values(name, kind="stable")
-    return ordered[ordered[name] > ordered[name].max() - WINDOWS * config.monitoring.window].reset_index(
-        drop=True
-    )
+    return frame if name is None else frame[frame[name].notna()]

@@ -1,0 +1,53 @@
+"""From the ledger to the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.evaluation.metrics import higher_is_better
+from pipelines.home import Home
+from pipelines.ledger import Ledger, now
+from pipelines.records import Attempt, TrainOutcome
+from pipelines.registration import open_pipeline
+from pipelines.reporting.page import render_report
+from pipelines.reporting.story import AttemptLine, Story
+
+
+def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
+    """Write the page of a pipeline, under the home folder unless told otherwise; its path."""
+    config, ledger = open_pipeline(home, pipeline), Ledger.open(home)
+    causes = ledger.causes(config.pipeline)
+    reasons = {cause.id: cause.reason for cause in causes}
+    story = Story(
+        pipeline=config.pipeline,
+        metric=config.metric,
+        higher_is_better=higher_is_better(config.metric),
+        windows=ledger.windows(config.pipeline),
+        attempts=[attempt_line(row, reasons) for row in ledger.attempts(config.pipeline)],
+        champions=ledger.champions(config.pipeline),
+        causes=causes,
+        generated=now(),
+    )
+    path = output or home.pipeline(config.pipeline).reports / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_report(story), encoding="utf-8")
+    return path.absolute()
+
+
+def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:
+    """One attempt as the page shows it; one that has not ended counts as failed until it does."""
+    attempt = Attempt.model_validate(row.attempt)
+    outcome = TrainOutcome.model_validate(row.outcome) if row.outcome else None
+    return AttemptLine(
+        id=attempt.id,
+        started=row.started,
+        status=outcome.status if outcome else "failed",
+        cause=reasons.get(row.cause, ""),
+        cause_id=row.cause,
+        snapshot=attempt.snapshot.id,
+        version=row.version,
+        metrics=outcome.metrics if outcome else {},
+        gates=outcome.gates if outcome else [],
+        seconds=sum(outcome.seconds.values()) if outcome else 0.0,
+    )
