@@ -1,7 +1,7 @@
 """Take in each row once: what the pipeline holds already is known, what is new becomes a staged batch.
 
-A row is its content: a 64-bit hash of its coerced values, and which of its equals it is (0, 1, 2, ..). A source
-file that has grown adds its new rows, the same file twice adds nothing, and true duplicates inside it are kept.
+A row is its content: a 64-bit hash of its coerced values, and which of its equals it is (0, 1, 2, ..). A
+source file that has grown adds its new rows, the same file twice adds nothing, and true duplicates stay.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def has_changed(folder: PipelineFolder, schema: Any) -> bool:
 def with_kept_rows(frame: pd.DataFrame, folder: PipelineFolder, config: PipelineConfig) -> pd.DataFrame:
     """The source's rows and, below, those that the pipeline holds and the source has no longer.
 
-    Both are matched on the columns that kept their type; columns new to the definition stay empty in old rows.
+    Both are matched on the columns that kept their type; columns new to the definition are empty in old rows.
     """
     import pandas as pd
 

@@ -110,7 +110,7 @@ def as_time(values: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
 
 
 def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
-    """Naive UTC instants of spellings; NaT where there is none. ISO first, for `day_first` never touches it."""
+    """Naive UTC instants, NaT where there is none. ISO first, for `day_first` never touches it."""
     import pandas as pd
 
     number = spellings.str.fullmatch(r"\d{9,19}(\.\d+)?")

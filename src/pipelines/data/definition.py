@@ -1,4 +1,4 @@
-"""Write the first pipeline.yaml of a table: every choice visible, each with its reason, for a person to edit."""
+"""Propose the first pipeline.yaml of a table: every choice visible, with its reason, for a person to edit."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def slug(path: Path) -> str:
 
 
 def write_definition(profile: Profile, data_path: Path, out: Path, name: str) -> InitResult:
-    """Write the definition and check that it loads; a file that was there before is kept as `<out>.before`."""
+    """Write the definition and check that it loads; a file that was there is kept as `<out>.before`."""
     text = render(profile, relative_source(data_path, out), out.name, name)
     warnings = list(profile.warnings)
     try:

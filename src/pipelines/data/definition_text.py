@@ -33,8 +33,8 @@ data:
 columns:
 {columns}
 
-# Great Expectations' own names and arguments. on_failure: quarantine sets the rows aside, fail refuses the whole
-# batch, warn only says so. Bounds are what was seen, and half as much again.
+# Great Expectations' own names and arguments. on_failure: quarantine sets the rows aside, fail refuses the
+# whole batch, warn only says so. Bounds are what was seen, and half as much again.
 validation:
   most_quarantined: 0.1     # a batch with a larger share of bad rows is refused as a whole
   checks:
@@ -75,7 +75,7 @@ monitoring:
   quality_tolerance: 0.25   # share by which the metric may be worse than at promotion
 
 retraining:
-  on: [degraded]            # add drift to retrain before labels tell
+  when: [degraded]          # add drift to retrain before labels tell
   cooldown: 7 days          # at least so long between two automatic trainings
 """
 
@@ -167,7 +167,7 @@ def number(value: float) -> str:
 
 
 def choose_window(profile: Profile) -> tuple[str, str, int]:
-    """How long a monitored window is: long enough for 200 rows, short enough that the data has about twenty."""
+    """A monitored window: long enough for 200 rows, short enough that the data has about twenty."""
     if profile.span is None or profile.span < timedelta(hours=2):
         return "7 days", "by the moment of scoring", 200
     days = max(profile.span / timedelta(days=1), 1e-6)
@@ -202,7 +202,7 @@ def threshold(profile: Profile) -> str:
 
 
 def scalar(text: str) -> str:
-    """Text as YAML reads it back in a key, a value or a flow mapping: plain where that is safe, else quoted."""
+    """Text as YAML reads it back, in a key or a flow mapping too: plain where that is safe, else quoted."""
     plain = re.fullmatch(r"[A-Za-z_./][\w./-]*( [\w./-]+)*", text, re.ASCII)
     if plain and isinstance(yaml.safe_load(text), str):
         return text

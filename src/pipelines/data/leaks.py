@@ -1,4 +1,4 @@
-"""Columns that give the answer away: known only when the target is, so useless on the day of the prediction."""
+"""Columns that give the answer away: known only when the target is, so useless for predicting it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was predicted, when and by which version, and the truth that came later: two Delta tables joined by id."""
+"""What was predicted, when, by which version, and the truth that came later: two tables joined by id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRUTH = "SELECT _id, arg_max(_label, _recorded_at) AS _label FROM labels GROUP B
 
 
 class LabelResult(Record):
-    """Ids given that have a prediction, that have none (yet: their labels are kept), and whose label was another before."""
+    """Of the ids given: with a prediction, without one (the label is kept), with another label before."""
 
     matched: int
     unmatched: int
@@ -35,7 +35,7 @@ class LabelResult(Record):
 def append_predictions(home: Home, pipeline: str, frame: pd.DataFrame) -> None:
     """Log scored rows; those of the batch channel whose `_id` is there already are not logged again.
 
-    `frame` has the features, `_id`, `_time`, `_version`, `_channel`, `_scored_at`, `_prediction` and `_p_<class>`.
+    `frame` has the features, `_id`, `_time`, `_version`, `_channel`, `_scored_at`, `_prediction`, `_p_…`.
     Several processes may write at once.
     """
     path = home.pipeline(pipeline).predictions
@@ -63,7 +63,7 @@ def stored_types(table: Any) -> dict[str, Any]:
 
 
 def to_arrow(frame: pd.DataFrame, stored: dict[str, Any]) -> Any:
-    """The frame as Arrow, each column in the type in which it is stored already, or that its dtype stands for."""
+    """The frame as Arrow, each column in the type that it is stored in already, or that its dtype means."""
     import pyarrow as pa
 
     types = {name: stored.get(name) or arrow_type(name, frame[name]) for name in map(str, frame.columns)}
@@ -87,7 +87,7 @@ def arrow_type(name: str, values: pd.Series[Any]) -> Any:
 
 
 def fit(values: pd.Series[Any], kind: Any) -> pd.Series[Any]:
-    """Values ready to be stored as `kind`; a feature that changed its type keeps what the old type can hold."""
+    """Values ready to be stored as `kind`; of a feature that changed its type, what the old one can hold."""
     import pyarrow as pa
 
     if pa.types.is_string(kind):
@@ -96,7 +96,7 @@ def fit(values: pd.Series[Any], kind: Any) -> pd.Series[Any]:
 
 
 def append_labels(home: Home, pipeline: str, frame: pd.DataFrame) -> LabelResult:
-    """Record the truth `_label` for predictions `_id`; a later label replaces an earlier, the same changes nothing.
+    """Record the truth `_label` of predictions `_id`; a later one counts, the same changes nothing.
 
     Raises DataError when a column is not there.
     """
@@ -109,13 +109,12 @@ def append_labels(home: Home, pipeline: str, frame: pd.DataFrame) -> LabelResult
     given = label_text(frame, is_numeric(folder.predictions, frame))
     earlier = known_labels(folder.labels, given).reindex(given["_id"]).to_numpy()
     there = count_known(folder.predictions, given)
-    fresh = given[earlier != given["_label"].to_numpy()]
+    other = earlier != given["_label"].to_numpy()
+    fresh = given[other]
     if len(fresh):
         now = datetime.now(UTC).replace(tzinfo=None)
         write_rows(folder.labels, to_arrow(fresh.assign(_recorded_at=now), {}))
-    corrected = int(
-        sum(old is not None and old == old for old in earlier[earlier != given["_label"].to_numpy()])
-    )
+    corrected = sum(isinstance(old, str) for old in earlier[other])
     return LabelResult(matched=there, unmatched=len(given) - there, corrected=corrected)
 
 
@@ -162,7 +161,7 @@ def count_known(predictions: Path, given: pd.DataFrame) -> int:
 
 
 def read_window(home: Home, pipeline: str, start: datetime, end: datetime) -> pd.DataFrame:
-    """Predictions with start <= `_time` < end, in time order, with `_label` joined: the latest, or missing."""
+    """Predictions with start <= `_time` < end in time order, with the latest `_label`, or none, beside."""
     import pandas as pd
 
     tables = log_tables(home, pipeline)
@@ -171,14 +170,15 @@ def read_window(home: Home, pipeline: str, start: datetime, end: datetime) -> pd
     numeric = is_numeric(home.pipeline(pipeline).predictions, pd.DataFrame())
     label = "TRY_CAST(t._label AS DOUBLE)" if numeric else "t._label"
     window = f"SELECT * FROM ({SCORED}) WHERE _time >= ? AND _time < ?"  # noqa: S608
-    sql = f"SELECT p.*, {label} AS _label FROM ({window}) p LEFT JOIN ({TRUTH}) t USING (_id) ORDER BY _time, _id"  # noqa: S608
+    joined = f"({window}) p LEFT JOIN ({TRUTH}) t USING (_id)"
+    sql = f"SELECT p.*, {label} AS _label FROM {joined} ORDER BY _time, _id"  # noqa: S608
     return ask(sql, [start, end], **tables)
 
 
 def window_counts(
     home: Home, pipeline: str, seconds: float, origin: datetime
 ) -> list[tuple[datetime, int, int]]:
-    """(start, rows, labelled rows) of each window with predictions, in order; windows are aligned to `origin`."""
+    """(start, rows, labelled rows) of each window with predictions, in order, aligned to `origin`."""
     tables = log_tables(home, pipeline)
     if tables is None:
         return []

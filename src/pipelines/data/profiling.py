@@ -1,4 +1,4 @@
-"""Look at a table as a careful colleague would: what each column is, what to predict, what gives the answer away.
+"""Look at a table as a careful colleague would: what to predict, when rows happened, what to leave out.
 
 Statistics are taken of the whole table; what looks like a matter of taste is said in the column's `why`.
 """
@@ -34,8 +34,10 @@ class Profile(Record):
 
 
 def profile_table(frame: pd.DataFrame, target: str, timestamp: str | None, fmt: Format) -> Profile:
-    """What is in the table and how to use it. Raises UsageError for an unknown column, DataError for a target that
-    cannot be learned."""
+    """What is in the table and how to use it.
+
+    Raises UsageError for an unknown column, DataError for a target that cannot be learned.
+    """
     check_asked(frame, target, timestamp)
     frame, marks = without_marks(frame, fmt)
     day_first = any(is_day_first(frame[name]) for name in frame.columns)
@@ -63,9 +65,16 @@ def profile_table(frame: pd.DataFrame, target: str, timestamp: str | None, fmt: 
     ]
     span = None if timestamp is None else (values[timestamp].max() - values[timestamp].min()).to_pytimedelta()
     return Profile(
-        rows=len(frame), task=task, target=target, timestamp=timestamp, format=fmt, columns=list(columns.values()),
-        warnings=warnings, span=span, majority=majority,
-    )  # fmt: skip
+        rows=len(frame),
+        task=task,
+        target=target,
+        timestamp=timestamp,
+        format=fmt,
+        columns=list(columns.values()),
+        warnings=warnings,
+        span=span,
+        majority=majority,
+    )
 
 
 def check_asked(frame: pd.DataFrame, target: str, timestamp: str | None) -> None:
@@ -91,7 +100,7 @@ def size_warnings(frame: pd.DataFrame, target: str) -> list[str]:
     return said
 
 
-# ------------------------------------------------------------------------------------------------ what to do with it
+# -------------------------------------------------------------------------------------- what to do with it
 
 
 def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, float, list[str]]:
@@ -99,7 +108,7 @@ def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, flo
     present = values.dropna()
     if column.distinct < 2:
         raise DataError(
-            f"The target {column.name!r} has {'one value' if column.distinct else 'no value'}: there is nothing to predict.",
+            f"The target {column.name!r} has {column.distinct or 'no'} value: there is nothing to predict.",
             "Name another --target, or more data.",
         )
     shares = present.value_counts(normalize=True)
@@ -111,7 +120,7 @@ def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, flo
         if not are_classes(numbers):
             return "regression", 0.0, []
         said = [
-            f"{column.name} is taken as {column.distinct} classes; for an amount set task: regression, metric: rmse."
+            f"{column.name} is taken as {column.distinct} classes; for an amount: task: regression, metric: rmse."
         ]
         return "multiclass", majority, said + rare(shares, len(present))
     if (
@@ -120,8 +129,8 @@ def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, flo
         or column.distinct > 0.5 * len(present)
     ):
         raise DataError(
-            f"The target {column.name!r} has {column.distinct:,} different values in {len(present):,} rows, and they are no numbers.",
-            "Name a number or a class as --target.",
+            f"The target {column.name!r}: {column.distinct:,} values in {len(present):,} rows.",
+            "Name a number, or a class that many rows share, as --target.",
         )
     return "multiclass", majority, rare(shares, len(present))
 
@@ -197,7 +206,7 @@ def leave_out(
                 why = f"only grows with {timestamp}: new rows have values never seen in training"
                 if columns[name].distinct > FEW:
                     reasons[name] = why
-                else:  # a year carries the trend for as long as it lasts: without it, hourly bikes lose a third
+                else:  # a year carries the trend while it lasts: without it, hourly bikes lose a third
                     columns[name] = columns[name].model_copy(update={"why": why, "high": None})
     for column in columns.values():
         if column.role == "feature" and column.type == "time":

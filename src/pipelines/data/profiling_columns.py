@@ -1,4 +1,4 @@
-"""What one column is: how missing is spelled, its type, whether it is a key, constant or free text, its plausible values."""
+"""What one column is: its type, how missing is spelled, whether it is of use, its plausible values."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class ColumnProfile(Record):
     low: float | None = None
     high: float | None = None
     beyond: int = 0  # values outside these bounds
-    values: list[str] = []  # of a category, where they are few
+    values: list[str] = []  # noqa: RUF012 - pydantic copies it. Of a category, where they are few
 
 
-# ------------------------------------------------------------------------------------------------ how it is written
+# ---------------------------------------------------------------------------------------- how it is written
 
 
 def without_marks(frame: pd.DataFrame, fmt: Format) -> tuple[pd.DataFrame, list[str]]:
     """The table with further spellings of missing made missing, and these spellings.
 
-    A symbol or a word such as `unknown` is one where it stands alone in a cell; a dash only among numbers or dates.
+    `?` and words such as `unknown` are, alone in a cell; dashes and dots only among numbers or dates.
     """
     frame = frame.copy()
     marks = list(fmt.missing)
@@ -93,7 +93,7 @@ def looks_like_time(text: pd.Series[Any]) -> bool:
     return float(times.notna().mean()) >= 0.98
 
 
-# ------------------------------------------------------------------------------------------------ what each column is
+# ------------------------------------------------------------------------------------- what each column is
 
 
 def profile_column(values: pd.Series[Any], fmt: Format) -> ColumnProfile:
@@ -133,8 +133,6 @@ def infer_type(name: str, present: pd.Series[Any], fmt: Format) -> tuple[ColumnT
     numbers = None if pd.api.types.is_bool_dtype(present.dtype) else as_number(present, fmt.decimal)
     if numbers is not None and float(numbers.notna().mean()) >= 0.98:
         return infer_number(name, present, numbers)
-    if pd.api.types.is_numeric_dtype(present.dtype):
-        return "category", "yes or no"
     if looks_like_time(present):
         return "time", "times"
     distinct = present.nunique()
@@ -189,7 +187,7 @@ def is_key(present: pd.Series[Any], column: ColumnProfile) -> bool:
 def bounds(numbers: pd.Series[Any]) -> tuple[float, float, int]:
     """Between which values a number is plausible, and how many are not: what is seen and half as much again.
 
-    The width is that of the middle 99 %. What lies four widths beyond it is implausible, if that is 2 in 1000 or fewer.
+    The width is that of the middle 99 %. What lies four widths beyond is implausible, if rare: 2 in 1000.
     """
     if set(numbers.unique()) <= {0.0, 1.0}:
         return 0.0, 1.0, 0

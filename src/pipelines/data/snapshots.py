@@ -102,7 +102,7 @@ def write_accepted(path: Path, rows: Any, reasons: dict[int, str], batch: Batch)
 
 
 def has_other_columns(path: Path, rows: Any) -> bool:
-    """Whether the table holds rows of another definition: the batch then has all rows and takes their place."""
+    """Whether the table holds rows of another definition: the batch has all rows and takes their place."""
     table = open_table(path)
     return table is not None and user_schema(table.to_pyarrow_dataset().schema) != user_schema(rows.schema)
 

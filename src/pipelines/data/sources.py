@@ -86,7 +86,7 @@ def local_path(part: str) -> Path:
 def read_table(path: Path, fmt: Format) -> pd.DataFrame:
     """A file's rows as they are written: CSV cells as text, None where missing; Parquet with its own types.
 
-    Raises DataError for what cannot be read whole: missing, empty, cut short, ragged, binary, columns named twice.
+    Raises DataError for what cannot be read whole: missing, empty, cut short, ragged, binary, names twice.
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder.", "Expected a CSV or Parquet file.")
@@ -192,7 +192,7 @@ def parse_csv(text: str, path: Path, fmt: Format) -> Any:
 
 
 def header_names(text: str, delimiter: str, header: bool, path: Path) -> list[str]:
-    """Column names of the first line that is not empty, without blanks around; c0, c1, .. where there is no header."""
+    """Column names of the first line that is not empty; c0, c1, .. where there is no header."""
     first = first_cells(text, delimiter)
     if not any(first):
         raise DataError(
@@ -247,7 +247,7 @@ def ragged_line(text: str, delimiter: str, width: int, path: Path) -> str | None
 
 
 def sniff_delimiter(sample: str) -> str:
-    """The one of , ; tab | that cuts most of the first lines into equally many cells; a comma where none does."""
+    """The one of , ; tab | that cuts most of the first lines into equally many cells; else a comma."""
     lines = [line for line in sample.splitlines() if line.strip()][:60]
     best, score = ",", 0.0
     for delimiter in DELIMITERS:
@@ -259,7 +259,7 @@ def sniff_delimiter(sample: str) -> str:
 
 
 def tidy(table: Any, path: Path, fmt: Format) -> Any:
-    """The Arrow table with bare column names, and its strings without blanks around and null where missing."""
+    """The Arrow table with names and strings without blanks around, and null where a value is missing."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -28,7 +28,7 @@ def open_table(path: Path, version: int | None = None) -> Any | None:
 def write_rows(
     path: Path, rows: Any, mode: Literal["append", "overwrite"] = "append", once: str | None = None
 ) -> None:
-    """Append an Arrow table, or put it in place of all rows; with `once`, a name that is written at most one time.
+    """Append an Arrow table, or put it in place of all rows; under the name `once`, at most one time.
 
     New columns are added to the table. Another writer's commit in between is no failure: it is tried again.
     """

@@ -61,7 +61,7 @@ def test_columns_get_their_type_and_role(tmp_path: Path) -> None:
     assert config.monitoring.window.days == 7
     assert config.training.half_life is not None
     assert config.training.half_life.days == 100
-    assert config.retraining.on == ["degraded"]
+    assert config.retraining.when == ["degraded"]
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_leaks_of_a_class(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "asked", "error", "said"),
     [
-        ("k", "target", DataError, "one value"),
+        ("k", "target", DataError, "1 value"),
         (None, "target", DataError, "no value"),
-        ([f"name {i}" for i in range(N)], "target", DataError, "400 different values"),
+        ([f"name {i}" for i in range(N)], "target", DataError, "400 values"),
         ("k", "nothing", UsageError, "Columns found: order id, day, x"),
     ],
 )

@@ -90,7 +90,8 @@ from test_prediction_log import scored
 from pipelines.data import append_predictions
 from pipelines.home import Home
 for i in range(8):
-    append_predictions(Home(Path(sys.argv[1])), "p", scored([f"{sys.argv[2]}{i}"], **{f"new_{sys.argv[2]}": 1.0}))
+    new = {f"new_{sys.argv[2]}": 1.0}
+    append_predictions(Home(Path(sys.argv[1])), "p", scored([f"{sys.argv[2]}{i}"], **new))
 """
 
 

@@ -154,6 +154,6 @@ def test_unix_times_and_decimal_commas() -> None:
 
 
 def test_a_missing_column_is_named_with_those_found() -> None:
-    with pytest.raises(DataError, match="no column the target 'y'.*Columns found: code, Y") as caught:
+    with pytest.raises(DataError, match=r"no column the target 'y'.*Columns found: code, Y") as caught:
         coerce(pd.DataFrame({"code": [1], "Y": [2]}), config(code="category"))
     assert caught.value.hint
