@@ -120,7 +120,7 @@ def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, flo
         if not are_classes(numbers):
             return "regression", 0.0, []
         said = [
-            f"{column.name} is taken as {column.distinct} classes; for an amount: task: regression, metric: rmse."
+            f"{column.name} is taken as {column.distinct} classes; for an amount, task: regression, rmse."
         ]
         return "multiclass", majority, said + rare(shares, len(present))
     if (
