@@ -15,6 +15,11 @@ from pipelines.records import OnFailure, Task
 
 ColumnType = Literal["number", "category", "time", "text"]
 Metric = Literal["rmse", "mae", "r2", "auc", "accuracy", "log_loss", "f1"]
+METRICS: dict[Task, tuple[Metric, ...]] = {
+    "regression": ("rmse", "mae", "r2"),
+    "binary": ("auc", "accuracy", "log_loss", "f1"),
+    "multiclass": ("accuracy", "log_loss", "f1"),
+}
 UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -164,6 +169,10 @@ class PipelineConfig(Section):
         for key, name in (("data.target", self.data.target), ("data.timestamp", self.data.timestamp)):
             if name is not None and name not in self.columns:
                 raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
+        asked = {"metric": self.metric} | {f"gates.thresholds.{i}": t.metric for i, t in enumerate(self.gates.thresholds)}
+        for key, metric in asked.items():
+            if metric not in METRICS[self.task]:
+                raise ValueError(f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
         if self.split.validation + self.split.test >= 1:
@@ -210,6 +219,9 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
     for problem in error.errors(include_url=False):
         keys = tuple(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
+        if not keys:  # a rule about several keys begins with the one to look at
+            key, _, message = message.partition(": ")
+            keys = tuple(key.split("."))
         if problem["type"] == "extra_forbidden":
             message = "there is no such key"
         found = "" if problem["type"] in {"missing", "value_error", "extra_forbidden"} else f" (found {problem['input']!r:.60})"

@@ -68,7 +68,7 @@ def no_worse_than_champion(evaluation: Evaluation, margin: float) -> GateVerdict
         f" {comparison.champion_version}) on the same {evaluation.rows} rows; better by {span(comparison.difference)},"
         f" may be worse by {allowed:.3g}."
     )
-    return GateVerdict(name="champion", verdict=above(comparison.difference, -allowed), reason=words)
+    return GateVerdict(name="champion", verdict=not_below(comparison.difference, -allowed), reason=words)
 
 
 def above(difference: Interval, bound: float) -> Verdict:
@@ -76,6 +76,11 @@ def above(difference: Interval, bound: float) -> Verdict:
     if not all(map(math.isfinite, (difference.low, difference.high))):
         return "inconclusive"
     return "pass" if difference.low > bound else "fail" if difference.high <= bound else "inconclusive"
+
+
+def not_below(difference: Interval, bound: float) -> Verdict:
+    """As `above`, but the bound itself is allowed: a challenger equal to its champion is no worse, at any margin."""
+    return "pass" if difference.low >= bound and math.isfinite(difference.high) else above(difference, bound)
 
 
 def span(interval: Interval) -> str:

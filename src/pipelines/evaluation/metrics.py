@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipelines.config import METRICS
 from pipelines.records import Task
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-BY_TASK: dict[Task, tuple[str, ...]] = {
-    "regression": ("rmse", "mae", "r2"),
-    "binary": ("auc", "accuracy", "log_loss", "f1"),
-    "multiclass": ("accuracy", "log_loss", "f1"),
-}
 LOSSES = frozenset({"rmse", "mae", "log_loss"})
 
 
@@ -41,13 +39,23 @@ def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> f
         return float(metrics.f1_score(target, predicted, average="macro", zero_division=0))
     probabilities = predictions[[f"p_{c}" for c in classes]].to_numpy()
     if metric == "log_loss":
-        return float(metrics.log_loss(target, probabilities, labels=classes))
+        return log_loss(target.to_numpy(), probabilities, classes)
     positive = target.to_numpy() == classes[-1]
     if positive.all() or not positive.any():
         return float("nan")  # AUC has no meaning where one class is absent
     return float(metrics.roc_auc_score(positive, probabilities[:, -1]))
 
 
+def log_loss(target: NDArray[Any], probabilities: NDArray[np.float64], classes: list[str]) -> float:
+    """Mean -log of the true class's probability; 0 for a class that the model never saw, where scikit-learn's raises."""
+    import numpy as np
+    import pandas as pd
+
+    codes = pd.Categorical(target, categories=classes).codes
+    given = np.where(codes >= 0, probabilities[np.arange(len(codes)), codes], 0.0)
+    return float(-np.log(np.clip(given, np.finfo(np.float64).eps, 1.0)).mean())
+
+
 def score_all(task: Task, target: pd.Series, predictions: pd.DataFrame) -> dict[str, float]:
     """Every metric of the task."""
-    return {metric: score_metric(metric, target, predictions) for metric in BY_TASK[task]}
+    return {metric: score_metric(metric, target, predictions) for metric in METRICS[task]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,24 +29,31 @@ def open_engine(path: Path) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     # 30 s: several of our processes write here, each for a few milliseconds.
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-    with engine.connect() as connection:
-        connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-        known = sa.inspect(connection).has_table("alembic_version")
-        current = known and connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-    if current != HEAD:
-        migrate(engine)
+    # One process at a time looks and migrates: SQLite does not wait for others when it changes to WAL, it fails.
+    with path.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if form_of(engine) != HEAD:
+            migrate(engine)
     return engine
 
 
+def form_of(engine: sa.Engine) -> str | None:
+    """The last migration that the database has had, None where it is new."""
+    with engine.connect() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+
+
 def migrate(engine: sa.Engine) -> None:
-    """Run the migrations that the database has not had, one process at a time."""
+    """Run the migrations that the database has not had."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.connect() as connection:
-        connection.execute(sa.text("BEGIN IMMEDIATE"))
+        connection.execute(sa.text("PRAGMA journal_mode=WAL"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()
@@ -132,8 +140,8 @@ class Ledger:
         """Who was champion when, oldest first; the last one's `until` is open."""
         table = tables.promotions
         rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.seq))
-        ends = [row.since for row in rows[1:]] + [None]
-        return [Promotion(**row._asdict(), until=end) for row, end in zip(rows, ends, strict=True)]
+        ends = [*(row.since for row in rows[1:]), None]
+        return [Promotion(**row._asdict(), until=end) for row, end in zip(rows, ends, strict=False)]
 
     def champion(self, pipeline: str) -> Promotion | None:
         return next(reversed(self.champions(pipeline)), None)
@@ -144,7 +152,7 @@ class Ledger:
         Repeating a promotion that went through returns it. Raises PromotionConflict when another came first.
         """
         current = self.champion(promotion.pipeline)
-        if current and (current.version, current.attempt, current.previous) == (promotion.version, promotion.attempt, promotion.previous):
+        if current and is_same(current, promotion):
             return current
         found = current.version if current else None
         if found != promotion.previous:
@@ -157,6 +165,9 @@ class Ledger:
             with self.engine.begin() as connection:
                 connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
         except sa.exc.IntegrityError as error:
+            winner = self.champion(promotion.pipeline)
+            if winner and is_same(winner, promotion):  # ours, made by a second caller in the same moment
+                return winner
             raise PromotionConflict(f"{promotion.pipeline}: another promotion came first.", "Train again.") from error
         return row
 
@@ -232,3 +243,8 @@ class Ledger:
         statement = sqlite_insert(table).values(values).on_conflict_do_update(index_elements=keys, set_=changed)
         with self.engine.begin() as connection:
             connection.execute(statement)
+
+
+def is_same(promotion: Promotion, other: Promotion) -> bool:
+    """Whether two promotions are one that was asked for twice."""
+    return (promotion.version, promotion.attempt, promotion.previous) == (other.version, other.attempt, other.previous)

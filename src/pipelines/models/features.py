@@ -34,6 +34,8 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
             columns[f"{name}.hour"] = times.dt.hour.astype(float)
             columns[f"{name}.weekday"] = times.dt.weekday.astype(float)
             columns[f"{name}.yearday"] = times.dt.dayofyear.astype(float)
+        elif kind == "number":
+            columns[name] = frame[name].astype(float)  # a column of None alone is no number to pandas
         else:
             columns[name] = frame[name]
     return pd.DataFrame(columns, index=frame.index)
@@ -62,14 +64,12 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
         max_categories=MOST_CATEGORIES,
     )
     steps = [("numbers", scale, numbers), ("codes", encode, coded)]
-    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(prepare(table))
+    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(prepare(table, types))
 
 
-def prepare(table: pd.DataFrame) -> pd.DataFrame:
-    """Missing categories as a value of their own, so that the encoder sees strings alone."""
-    import pandas as pd
-
-    texts = [c for c in table if not pd.api.types.is_numeric_dtype(table[c])]
+def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
+    """Missing categories as a value of their own, so that the encoder sees strings alone, even in a column with nothing in it."""
+    texts = [c for c in table if types.get(str(c)) == "category"]
     return table.assign(**{str(c): table[c].astype(object).where(table[c].notna(), "(missing)").astype(str) for c in texts})
 
 
@@ -77,7 +77,7 @@ def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) 
     """The matrix that a model reads: float32, a row a row; category codes shifted so that 0 is unseen."""
     import numpy as np
 
-    matrix: NDArray[np.float32] = np.asarray(features.transform(prepare(add_calendar(frame, types))), dtype=np.float32)
+    matrix: NDArray[np.float32] = np.asarray(features.transform(prepare(add_calendar(frame, types), types)), dtype=np.float32)
     codes = len(cardinalities(features))
     if codes:
         matrix[:, -codes:] = np.nan_to_num(matrix[:, -codes:], nan=-1.0) + 1

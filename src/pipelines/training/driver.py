@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import silence_telemetry
@@ -29,14 +29,24 @@ def main(folder: Path) -> int:
     """Run the attempt unless another process does; 0 when there is a result."""
     silence_telemetry()
     with (folder / "lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take_lock(lock):
             return 0
         (folder / "pid").write_text(str(os.getpid()))
         if (folder / "result.json").exists():
             return 0
         return run(folder)
+
+
+def take_lock(lock: BinaryIO) -> bool:
+    """Whether this process is the attempt's driver; a few tries, since whoever asks `is_locked` holds it for a moment."""
+    for _ in range(10):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 def run(folder: Path) -> int:
@@ -103,7 +113,7 @@ def fit_boosting(folder: Path, description: Description, seed: int) -> dict[str,
 def fit_network(config: PipelineConfig, attempt: Attempt, folder: Path, description: Description) -> dict[str, float]:
     """The built-in network by Ray Train; the best epoch's weights go into the bundle."""
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
     from pipelines.training.loop import train_loop
@@ -123,6 +133,7 @@ def fit_network(config: PipelineConfig, attempt: Attempt, folder: Path, descript
         run_config=RunConfig(
             name=attempt.id,
             storage_path=str(folder / "ray"),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
             failure_config=FailureConfig(max_failures=3, controller_failure_limit=3),
         ),
     )

@@ -6,11 +6,14 @@ import json
 import math
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from pipelines.config import Training
 from pipelines.models.bundle import Description, build_network
+
+STATE = "state.pt"
 
 
 def train_loop(settings: dict[str, Any]) -> None:
@@ -22,16 +25,25 @@ def train_loop(settings: dict[str, Any]) -> None:
     torch.manual_seed(training.seed)
     context = ray.train.get_context()
     run = Run(Path(settings["folder"]), training, description, context.get_world_rank(), context.get_world_size())
-    run.restore(ray.train.get_checkpoint())
+    # Ray's local mode forgets its checkpoints with the process; there the attempt's own folder keeps the last one.
+    kept = run.folder / "checkpoint" if settings["in_process"] else None
+    run.restore(own_checkpoint(kept) if kept else ray.train.get_checkpoint())
     while not run.finished():
         run.train_epoch()
         run.validate()
         run.write_progress()
-        with tempfile.TemporaryDirectory() as folder:
+        with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
             run.save(Path(folder))
             checkpoint = ray.train.Checkpoint.from_directory(folder) if run.rank == 0 else None
             ray.train.report({"epoch": run.epoch, "loss": run.loss, "validation": run.validation}, checkpoint=checkpoint)
     run.write_best()
+
+
+def own_checkpoint(folder: Path) -> Any:
+    """The checkpoint that an earlier process of this attempt left, None where there is none."""
+    import ray.train
+
+    return ray.train.Checkpoint.from_directory(folder) if (folder / STATE).exists() else None
 
 
 class Run:
@@ -144,7 +156,9 @@ class Run:
                 "best_state": self.best_state,
                 "numbers": {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch},
             }
-            torch.save(state, folder / "state.pt")
+            folder.mkdir(exist_ok=True)
+            torch.save(state, folder / "state.part")
+            (folder / "state.part").replace(folder / STATE)
 
     def restore(self, checkpoint: Any) -> None:
         """Go on where a checkpoint ends; None is the beginning."""
@@ -153,7 +167,7 @@ class Run:
         if checkpoint is None:
             return
         with checkpoint.as_directory() as folder:
-            state = torch.load(Path(folder) / "state.pt", weights_only=True, map_location=self.device)
+            state = torch.load(Path(folder) / STATE, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
