@@ -26,10 +26,14 @@ UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 def parse_duration(value: object) -> object:
     """`7 days`, `1 hour`, `30 minutes`, `2 weeks` as a timedelta; anything else is left to pydantic."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(minute|hour|day|week)s?\s*", str(value))
-    return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+    try:
+        return timedelta(seconds=float(match[1]) * UNITS[match[2]]) if match else value
+    except OverflowError as error:
+        raise ValueError("longer than any calendar") from error
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
+Span = Annotated[Duration, Field(gt=timedelta(0))]  # where nothing happens in no time
 
 
 class Section(BaseModel):
@@ -109,9 +113,9 @@ class Training(Section):
     batch_size: int = Field(256, ge=2)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
-    half_life: Duration | None = None  # a row this much older than the newest counts half
+    half_life: Span | None = None  # a row this much older than the newest counts half
     seed: int = 7
-    timeout: Duration = timedelta(hours=2)
+    timeout: Span = timedelta(hours=2)
 
 
 class Threshold(Section):
@@ -128,7 +132,7 @@ class Gates(Section):
 
 class Monitoring(Section):
     schedule: str = "0 6 * * *"
-    window: Duration = timedelta(days=7)
+    window: Span = timedelta(days=7)
     origin: datetime = datetime(1970, 1, 5)  # windows are counted from here: a Monday, so weeks begin on Mondays
     minimum_rows: int = Field(200, ge=10)
     drifted_share: float = Field(0.3, gt=0, le=1)

@@ -14,7 +14,15 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import tables
-from pipelines.records import Attempt, Cause, Promotion, ServedModel, TrainedModel, TrainOutcome, WindowJudgment
+from pipelines.records import (
+    Attempt,
+    Cause,
+    Promotion,
+    ServedModel,
+    TrainedModel,
+    TrainOutcome,
+    WindowJudgment,
+)
 
 HEAD = "0001"
 
@@ -42,7 +50,8 @@ def form_of(engine: sa.Engine) -> str | None:
     with engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        found: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return found
 
 
 def migrate(engine: sa.Engine) -> None:

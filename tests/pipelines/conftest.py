@@ -1,0 +1,93 @@
+"""A small seeded table with numbers, categories, a time and gaps, its definition, and its snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.config import PipelineConfig
+from pipelines.data.snapshots import current_snapshot
+from pipelines.data.tables import write_rows
+from pipelines.home import Home
+from pipelines.records import Snapshot
+
+Define = Callable[..., PipelineConfig]
+Keep = Callable[[pd.DataFrame, Home], Snapshot]
+
+
+def trips(rows: int = 600, seed: int = 1) -> pd.DataFrame:
+    """`y` follows `distance`, `zone` and the hour; `late` and `band` are classes of it."""
+    rng = np.random.default_rng(seed)
+    at = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(rows), unit="h")
+    zone = rng.choice(["north", "south", "east"], rows)
+    distance = rng.gamma(2.0, 3.0, rows)
+    y = 3.0 * distance + 5.0 * (zone == "south") + 2.0 * (at.hour > 12) + rng.normal(0, 1, rows)
+    return pd.DataFrame(
+        {
+            "at": at.astype("datetime64[us]"),
+            "zone": pd.Series(zone, dtype=object).where(rng.random(rows) > 0.05, None),
+            "distance": np.where(rng.random(rows) > 0.05, distance, np.nan),
+            "passengers": rng.integers(1, 5, rows).astype(float),
+            "y": y,
+            "late": np.where(y > np.median(y), "yes", "no").astype(object),
+            "band": np.array(["low", "mid", "top"], dtype=object)[np.searchsorted(np.quantile(y, [0.3, 0.7]), y)],
+        }
+    )
+
+
+TARGETS = {"regression": ("y", "rmse"), "binary": ("late", "auc"), "multiclass": ("band", "log_loss")}
+TYPES = {"at": "time", "zone": "category", "distance": "number", "passengers": "number"}
+
+
+def definition(task: str = "regression", **changed: Any) -> PipelineConfig:
+    """The definition of the trips for a task; `changed` are its sections."""
+    target, metric = TARGETS[task]
+    kind = "number" if task == "regression" else "category"
+    plain = {
+        "pipeline": "trips",
+        "task": task,
+        "metric": metric,
+        "data": {"source": "trips.csv", "target": target, "timestamp": "at"},
+        "columns": {name: {"type": t} for name, t in {**TYPES, target: kind}.items()},
+        "split": {"by": "time"},
+        "model": {"width": 16},
+        "training": {"epochs": 5, "batch_size": 64},
+    }
+    return PipelineConfig.model_validate(plain | changed)
+
+
+def keep_rows(frame: pd.DataFrame, home: Home) -> Snapshot:
+    """The frame as the snapshot that ingestion would have made of it."""
+    import pyarrow as pa
+
+    hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy().astype("int64")
+    table = pa.Table.from_pandas(frame.assign(_row=hashes, _seq=np.arange(len(frame))), preserve_index=False)
+    write_rows(home.pipeline("trips").rows, table, "overwrite")
+    snapshot = current_snapshot(home, "trips")
+    assert snapshot is not None
+    return snapshot
+
+
+@pytest.fixture(scope="session")
+def table() -> Callable[..., pd.DataFrame]:
+    return trips
+
+
+@pytest.fixture(scope="session")
+def define() -> Define:
+    return definition
+
+
+@pytest.fixture(scope="session")
+def keep() -> Keep:
+    return keep_rows
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")

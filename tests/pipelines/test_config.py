@@ -1,0 +1,162 @@
+"""A definition is read in full, or refused with file, line and key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from pipelines.config import Check, Duration, PipelineConfig, load_config
+from pipelines.errors import ConfigError
+
+SOUND = """\
+pipeline: trips
+task: regression
+metric: rmse
+data:
+  source: trips.csv
+  target: y
+  timestamp: at
+columns:
+  at: {type: time}
+  x: {type: number}
+  note: {type: text}
+  skipped: {type: number, use: false, why: a leak}
+  y: {type: number}
+split:
+  by: time
+gates:
+  thresholds:
+    - {metric: r2, at_least: 0.5}
+"""
+
+
+def load(folder: Path, text: str) -> PipelineConfig:
+    file = folder / "pipeline.yaml"
+    file.write_text(text)
+    return load_config(file)
+
+
+def test_a_sound_definition(tmp_path: Path) -> None:
+    config = load(tmp_path, SOUND)
+    assert config.features == ["x"]  # no target, no timestamp, no text, nothing left out
+    assert config.folder == tmp_path
+    assert config.training.timeout == timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("metric: rmse\n", "metric: rmsee\n", 3, ["metric: ", "'rmsee'", "'rmse'"]),
+        ("metric: rmse\n", "metric: auc\n", 3, ["metric: auc is no metric of regression", "rmse, mae, r2"]),
+        ("metric: r2", "metric: f1", 18, ["gates.thresholds.0: f1 is no metric of regression"]),
+        ("metric: r2", "metric: rr", 18, ["gates.thresholds.0.metric: ", "'rr'"]),
+        ("task: regression\n", "", 1, ["task: Field required"]),
+        ("split:\n", "splitt:\n", 14, ["splitt: there is no such key"]),
+        ("  by: time\n", "  by: time\n  tset: 0.2\n", 16, ["split.tset: there is no such key"]),
+        ("  by: time\n", "  by: time\n  test: 1.5\n", 16, ["split.test: ", "less than 1", "found 1.5"]),
+        ("  by: time\n", "  by: time\n  test: 0.9\n", 14, ["split: validation and test together"]),
+        ("x: {type: number}", "x: {type: nummer}", 10, ["columns.x.type: ", "'nummer'"]),
+        ("  target: y\n", "  target: z\n", 6, ["data.target: column 'z' is not among columns: at, x"]),
+        ("  timestamp: at\n", "  timestamp: when\n", 7, ["data.timestamp: column 'when'"]),
+        ("  timestamp: at\n", "", 14, ["split.by: time needs data.timestamp"]),
+        ("pipeline: trips", "pipeline: My Trips", 1, ["pipeline: ", "'My Trips'"]),
+        ("split:\n", "training: {timeout: 3 parsecs}\nsplit:\n", 14, ["training.timeout: ", "'3 parsecs'"]),
+        ("split:\n", "monitoring: {window: 0 days}\nsplit:\n", 14, ["monitoring.window: ", "'0 days'"]),
+        ("split:\n", "validation: {checks: [{column: x}]}\nsplit:\n", 14, ["validation.checks.0: ", "expect_"]),
+        ("data:\n", "data: [\n", 6, ["not YAML"]),
+        ("data:\n", "data: a: b\n", 4, ["not YAML"]),
+    ],
+)
+def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, line: int, words: list[str]) -> None:
+    assert SOUND.count(old) == 1
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, SOUND.replace(old, new))
+    assert f"{tmp_path / 'pipeline.yaml'}, line {line}: " in caught.value.message
+    for word in words:
+        assert word in caught.value.message
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    broken = SOUND.replace("metric: rmse\n", "metric: rmsee\n").replace("split:\n", "splitt:\n")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, broken)
+    assert [line.split(", line ")[1][:3] for line in caught.value.message.splitlines()] == ["3: ", "14:"]
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "just words\n"])
+def test_something_else_than_keys(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="line 1: expected keys"):
+        load(tmp_path, text)
+
+
+def test_no_text_at_all(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    for path in (tmp_path / "pipeline.yaml", tmp_path / "absent.yaml", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_config(path)
+
+
+def test_words_of_old_yaml_are_words(tmp_path: Path) -> None:
+    config = load(tmp_path, SOUND.replace("metric: rmse\n", "metric: rmse\nretraining: {when: [drift]}\n").replace("  x:", "  on:"))
+    assert "on" in config.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("7 days", timedelta(days=7)),
+        ("1 hour", timedelta(hours=1)),
+        ("1.5 hours", timedelta(minutes=90)),
+        (" 30  minutes ", timedelta(minutes=30)),
+        ("2 weeks", timedelta(days=14)),
+        ("1week", timedelta(days=7)),
+        ("P1D", timedelta(days=1)),
+        (90, timedelta(seconds=90)),
+        (timedelta(days=3), timedelta(days=3)),
+    ],
+)
+def test_duration(text: object, expected: timedelta) -> None:
+    assert TypeAdapter(Duration).validate_python(text) == expected
+
+
+@pytest.mark.parametrize("text", ["soon", "3 months", "-1 days", "days", "", "9999999999999 weeks"])
+def test_no_duration(text: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Duration).validate_python(text)
+
+
+def test_a_check_as_it_is_written_and_as_it_is_kept() -> None:
+    short = Check.model_validate({"expect_column_values_to_not_be_null": {"column": "x"}, "on_failure": "fail"})
+    assert (short.expectation, short.arguments, short.on_failure) == (
+        "expect_column_values_to_not_be_null",
+        {"column": "x"},
+        "fail",
+    )
+    assert Check.model_validate(short.model_dump()) == short
+    assert Check.model_validate({"expect_table_row_count_to_equal": None}).arguments == {}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"column": "x"},
+        {"expect_a": {}, "expect_b": {}},
+        {"expect_a": {}, "on_failure": "shrug"},
+        {"expect_a": {}, "severity": "fail"},
+        {"expect_a": 3},
+        "expect_a",
+    ],
+)
+def test_no_check(check: object) -> None:
+    with pytest.raises(ValidationError):
+        Check.model_validate(check)
+
+
+def test_a_definition_survives_being_kept(tmp_path: Path) -> None:
+    config = load(tmp_path, SOUND)
+    assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config

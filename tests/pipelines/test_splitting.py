@@ -1,0 +1,112 @@
+"""No row is in two parts, no moment is cut in two, and a row stays where it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import PipelineConfig
+from pipelines.errors import DataError
+from pipelines.splitting import Parts, split_rows
+
+
+def defined(by: str = "time", task: str = "regression", **split: Any) -> PipelineConfig:
+    return PipelineConfig.model_validate(
+        {
+            "pipeline": "p",
+            "task": task,
+            "metric": "mae" if task == "regression" else "accuracy",
+            "data": {"source": "t.csv", "target": "y", "timestamp": "at"},
+            "columns": {"at": {"type": "time"}, "x": {"type": "number"}, "y": {"type": "number"}},
+            "split": {"by": by, **split},
+        }
+    )
+
+
+def rows(days: list[int], seed: int = 0) -> pd.DataFrame:
+    """A row a day given, in the order given."""
+    rng = np.random.default_rng(seed)
+    at = pd.Timestamp("2025-01-01") + pd.to_timedelta(days, unit="D")
+    return pd.DataFrame({"at": at, "x": rng.normal(size=len(days)), "y": rng.normal(size=len(days))})
+
+
+def pieces(parts: Parts) -> list[pd.DataFrame]:
+    return [parts.train, parts.validation, parts.test]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=60, max_size=200))
+def test_time_never_runs_backwards_from_part_to_part(days: list[int]) -> None:
+    frame = rows(days)
+    try:
+        parts = split_rows(frame, defined())
+    except DataError:  # a few moments hold nearly all rows
+        return
+    assert sorted(i for part in pieces(parts) for i in part.index) == list(range(len(frame)))
+    assert parts.train["at"].max() < parts.validation["at"].min()
+    assert parts.validation["at"].max() < parts.test["at"].min()
+
+
+def test_shares_are_those_asked_for() -> None:
+    parts = split_rows(rows(list(range(1000))), defined(validation=0.1, test=0.3))
+    assert [len(part) for part in pieces(parts)] == [600, 100, 300]
+
+
+def test_the_order_of_rows_does_not_matter_to_time() -> None:
+    frame = rows(list(range(100)))
+    shuffled = frame.sample(frac=1, random_state=3)
+    first, second = split_rows(frame, defined()), split_rows(shuffled, defined())
+    assert set(first.test.index) == set(second.test.index)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(120, 300), st.integers(1, 200), st.integers(0, 1000))
+def test_at_random_a_row_keeps_its_part_when_the_table_grows(size: int, more: int, seed: int) -> None:
+    small, config = rows(list(range(size)), seed), defined("random")
+    grown = pd.concat([rows(list(range(500, 500 + more)), seed + 1), small.set_axis(range(1000, 1000 + size))])
+    before, after = split_rows(small, config), split_rows(grown, config)
+    for old, new in zip(pieces(before), pieces(after), strict=True):
+        assert {i + 1000 for i in old.index} <= set(new.index)
+
+
+def test_at_random_equal_rows_are_in_one_part() -> None:
+    twice = pd.concat([rows(list(range(200)))] * 2, ignore_index=True)
+    for part in pieces(split_rows(twice, defined("random"))):
+        assert {i % 200 for i in part.index if i < 200} == {i % 200 for i in part.index if i >= 200}
+
+
+def test_at_random_shares_are_near_those_asked_for() -> None:
+    parts = split_rows(rows(list(range(5000))), defined("random"))
+    assert [len(part) / 5000 for part in pieces(parts)] == pytest.approx([0.6, 0.2, 0.2], abs=0.02)
+
+
+@pytest.mark.parametrize("by", ["time", "random"])
+def test_too_few_rows_are_a_data_error_with_the_sizes(by: str) -> None:
+    with pytest.raises(DataError, match=r"12 usable rows split into .*'test': \d+.*at least 10"):
+        split_rows(rows(list(range(12))), defined(by))
+
+
+def test_one_moment_cannot_be_split_by_time() -> None:
+    with pytest.raises(DataError, match="at least 10"):
+        split_rows(rows([3] * 200), defined())
+
+
+@pytest.mark.parametrize(("where", "part"), [(slice(0, 200), "train"), (slice(120, 160), "validation"), (slice(160, 200), "test")])
+def test_a_part_with_one_class_only_is_named(where: slice, part: str) -> None:
+    classes = np.array(["a", "b"] * 100, dtype=object)
+    classes[where] = "a"
+    frame = rows(list(range(200))).assign(y=classes)
+    with pytest.raises(DataError, match=f"The {part} part holds one class only of 'y': 'a'"):
+        split_rows(frame, defined(task="binary"))
+
+
+def test_the_table_is_left_as_it_was() -> None:
+    frame = rows(list(range(100)))
+    before = frame.copy()
+    split_rows(frame, defined())
+    pd.testing.assert_frame_equal(frame, before)
