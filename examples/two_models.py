@@ -1,0 +1,59 @@
+"""A flow of one's own, made of Evergreen's steps: a new column, two kinds of model, the better one let in."""
+
+import pandas as pd
+from prefect import flow, task
+
+from pipelines import gates, outcomes, promotion
+from pipelines.config import Column
+from pipelines.data.sources import find_files
+from pipelines.home import Home
+from pipelines.records import TrainOutcome
+from pipelines.registration import derive_pipeline, open_pipeline
+from pipelines.training.attempts import plan_attempt
+from tasks import data, evaluation, registry, training, validation
+
+
+@task(task_run_name="enrich")
+def add_rush_hour(pipeline: str, home: Home) -> str:
+    """The name of a pipeline beside the given one, whose rows also say whether it is the rush hour."""
+    config = open_pipeline(home, pipeline)
+    rows = pd.concat([pd.read_csv(file) for file in find_files(config.data.source, config.folder)])
+    rush = pd.to_datetime(rows[config.data.timestamp]).dt.hour.isin([7, 8, 9, 17, 18, 19])
+    derived = derive_pipeline(home, config, "two-models", "rows.csv", rush_hour=Column(type="category"))
+    rows.assign(rush_hour=rush).to_csv(derived.folder / "rows.csv", index=False)
+    return derived.pipeline
+
+
+@flow(name="two-models", flow_run_name="two-models-{pipeline}")
+def two_models(pipeline: str) -> TrainOutcome:
+    """Train a network and gradient boosting side by side; promote the better one if it passes the gates.
+
+    Args:
+        pipeline: name of a known pipeline with a timestamp and CSV files, or the path of its pipeline.yaml.
+    """
+    home = Home.at()
+    name = add_rush_hour(pipeline, home)
+    config, cause = open_pipeline(home, name), outcomes.open_cause(home, name, None, "two kinds of model")
+    batch = data.stage_batch(config, home, wait_for=[name])
+    report = validation.validate_batch(config, batch)
+    snapshot = data.accept_batch(home, batch, report)
+    tries, champion = [], promotion.champion_model(home, config.pipeline)
+    for kind in ("network", "gradient_boosting"):
+        config = config.model_copy(update={"model": config.model.model_copy(update={"kind": kind})})
+        attempt = plan_attempt(config, home, snapshot, cause.id)
+        trained = training.fit_model.submit(config, attempt)
+        measured = evaluation.evaluate_model.submit(config, attempt, trained, champion)
+        tries.append((config, attempt, trained, measured))
+    config, attempt, trained, measured = max(tries, key=lambda t: t[3].result().baseline_difference.value)
+    if known := outcomes.known_outcome(home, attempt):
+        return known
+    verdicts = gates.judge(measured.result(), config.gates)
+    run_id = registry.log_attempt(config, home, trained, attempt, measured, verdicts, wait_for=[tries])
+    outcome = outcomes.describe_outcome(attempt, report, measured.result(), verdicts, run_id)
+    if (verdict := gates.overall(verdicts)) != "pass":
+        return outcomes.keep_out(home, outcome, verdict, {})
+    evaluation.keep_reference(config, attempt, trained, wait_for=[run_id])
+    version = registry.register_version(home, run_id, attempt, trained)
+    row = outcomes.plan_promotion(config, version, measured.result(), cause, verdicts)
+    registry.deploy_champion(home, name, wait_for=[registry.promote(home, row)])
+    return outcomes.let_in(home, outcome, version, {})
