@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import child_environment, variable
-from pipelines.errors import TrainingFailed
+from pipelines.errors import DataError, TrainingFailed
 from pipelines.home import Home
 from pipelines.progress import EpochLog, log
 from pipelines.records import Attempt, Snapshot, TrainedModel
@@ -83,10 +83,12 @@ def follow(launcher: Launcher, attempt: Attempt, seconds: float, progress: Progr
 
 
 def raise_failure(folder: Path, attempt: Attempt) -> None:
-    """Raise what the driver wrote, where it ended with an error."""
-    error = folder / "error.json"
-    if error.exists():
-        raise TrainingFailed(f"{attempt.id}: {json.loads(error.read_text())['message']}", log_hint(folder))
+    """Raise what the driver wrote, where it ended with an error: DataError where the rows are at fault."""
+    path = folder / "error.json"
+    if path.exists():
+        error = json.loads(path.read_text())
+        kind = DataError if error.get("data") else TrainingFailed
+        raise kind(f"{attempt.id}: {error['message']}", " ".join(filter(None, [error.get("hint"), log_hint(folder)])))
 
 
 def log_hint(folder: Path) -> str:

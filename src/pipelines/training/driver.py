@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import silence_telemetry
-from pipelines.errors import EvergreenError
+from pipelines.errors import DataError, EvergreenError
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import write_whole
 
@@ -57,7 +57,8 @@ def run(folder: Path) -> int:
         config, attempt = PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"])
         details = train(config, attempt, folder)
     except EvergreenError as error:
-        write_whole(folder / "error.json", json.dumps({"message": str(error)}))
+        words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
+        write_whole(folder / "error.json", json.dumps(words))
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
         traceback.print_exc()
