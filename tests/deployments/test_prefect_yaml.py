@@ -1,4 +1,4 @@
-"""prefect.yaml says what it means. Prefect ignores a key that it does not know: a misspelt `expect` listens to everything."""
+"""prefect.yaml says what it means: Prefect passes over a key it does not know, and hears everything without `expect`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,95 @@
+"""`tasks/` is a policy table: library functions under a policy, and the few steps where Prefect itself is the work."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from typing import Any
+
+import pytest
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+
+import tasks
+from pipelines.records import ServedModel
+from tasks.policies import BY_ATTEMPT, attempt_key
+
+MODULES = [importlib.import_module(f"tasks.{found.name}") for found in pkgutil.iter_modules(tasks.__path__)]
+TASKS: dict[str, Task[..., Any]] = {
+    name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Task)
+}
+
+# name: (retries, timeout in seconds, cached). A training is limited by its definition's `training.timeout`.
+POLICY = {
+    "stage_batch": (2, None, False),
+    "accept_batch": (0, None, False),
+    "validate_batch": (0, None, False),
+    "fit_model": (0, None, False),
+    "evaluate_model": (0, None, True),
+    "keep_reference": (0, None, False),
+    "log_attempt": (2, None, False),
+    "register_version": (2, None, False),
+    "promote": (0, None, False),
+    "deploy_champion": (2, None, False),
+    "confirm_serving": (0, None, False),
+    "score_file": (0, None, False),
+    "add_labels": (0, None, False),
+    "measure_window": (0, None, False),
+    "judge_window": (0, None, False),
+    "publish": (0, None, False),
+    "send_causes": (2, None, False),
+}
+OURS = {"publish", "send_causes"}  # Prefect itself is the work
+
+
+def test_the_table_is_this_one() -> None:
+    found = {
+        name: (task.retries, task.timeout_seconds, task.cache_policy is BY_ATTEMPT)
+        for name, task in TASKS.items()
+    }
+    assert found == POLICY
+
+
+@pytest.mark.parametrize("name", sorted(set(TASKS) - OURS))
+def test_a_step_is_the_librarys(name: str) -> None:
+    function = TASKS[name].fn
+    assert function.__module__.startswith("pipelines.")
+    assert TASKS[name].name == function.__name__
+    assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_what_is_not_known_by_its_content_is_not_cached(name: str) -> None:
+    assert TASKS[name].cache_policy in (NO_CACHE, BY_ATTEMPT)
+    assert TASKS[name].persist_result is (True if TASKS[name].cache_policy is BY_ATTEMPT else None)
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_no_task_calls_a_task(name: str) -> None:
+    """Neither by a name of its own module, nor by importing `tasks` or Prefect's decorators into the library."""
+    function = TASKS[name].fn
+    module = inspect.getmodule(function)
+    tree = ast.parse(inspect.getsource(function).strip())
+    called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not [n for n in called if isinstance(getattr(module, n, None), Task) and n != name]
+
+
+def test_only_publishing_defines_steps() -> None:
+    defined = {name for name, task in TASKS.items() if task.fn.__module__.startswith("tasks.")}
+    assert defined == OURS
+    assert {TASKS[name].fn.__module__ for name in defined} == {"tasks.publishing"}
+
+
+def test_a_step_is_known_by_attempt_and_champion() -> None:
+    class Context:
+        task = TASKS["evaluate_model"]
+
+    class Attempt:
+        id = "rides-1"
+
+    served = ServedModel(pipeline="rides", version=3, folder="f", files={})
+    context: Any = Context()
+    assert attempt_key(context, {"attempt": Attempt(), "champion": None}) == "evaluate_model-rides-1-first"
+    assert attempt_key(context, {"attempt": Attempt(), "champion": served}) == "evaluate_model-rides-1-3"
