@@ -1,4 +1,4 @@
-"""Nothing happens at import: no heavy package is loaded, no file is written. Each check is a fresh process."""
+"""Nothing happens at import: no heavy package is loaded, no file written. Each check is a fresh process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def modules(*folders: str) -> list[str]:
 
 
 def load(names: list[str], watched: set[str], folder: Path) -> dict[str, set[str]]:
-    """What of `watched` each module loads when one fresh process imports them in this order in an empty folder."""
+    """What of `watched` each module loads when one fresh process imports them in this order."""
     command = [sys.executable, "-B", "-c", REPORT, " ".join(names), " ".join(sorted(watched))]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, timeout=120)
     assert done.returncode == 0, done.stderr

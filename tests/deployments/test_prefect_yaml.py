@@ -1,4 +1,4 @@
-"""prefect.yaml says what it means: Prefect passes over a key it does not know, and hears everything without `expect`."""
+"""prefect.yaml says what it means: Prefect ignores a key it does not know, and then everything matches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own flow, composed from our tasks: from the example's definition to a champion, and its picture."""
+"""A user's own flow, composed from our tasks: from a definition to a champion, and its picture."""
 
 from __future__ import annotations
 

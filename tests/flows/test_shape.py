@@ -1,4 +1,4 @@
-"""A flow is a page that reads top to bottom: short, no `try`, every parameter described for the form in Prefect's UI."""
+"""A flow is a page that reads top to bottom: short, no `try`, each parameter described for Prefect's form."""
 
 from __future__ import annotations
 

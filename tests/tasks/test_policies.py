@@ -1,4 +1,4 @@
-"""`tasks/` is a policy table: library functions under a policy, and the few steps where Prefect itself is the work."""
+"""`tasks/` is a policy table: library functions under a policy, and steps where Prefect is the work."""
 
 from __future__ import annotations
 
@@ -68,7 +68,6 @@ def test_what_is_not_known_by_its_content_is_not_cached(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TASKS))
 def test_no_task_calls_a_task(name: str) -> None:
-    """Neither by a name of its own module, nor by importing `tasks` or Prefect's decorators into the library."""
     function = TASKS[name].fn
     module = inspect.getmodule(function)
     tree = ast.parse(inspect.getsource(function).strip())
