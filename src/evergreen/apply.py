@@ -29,16 +29,16 @@ def declaration() -> dict[str, Any]:
     return found
 
 
-def declare(config: PipelineConfig, definition: Path) -> dict[str, Any]:
+def declare(config: PipelineConfig) -> dict[str, Any]:
     """The declaration for one pipeline; the user's own example flow stays the example's."""
     whole = copy.deepcopy(declaration())
     entries = [d for d in whole["deployments"] if not d["entrypoint"].startswith("examples.")]
-    whole["deployments"] = [rename(entry, config, definition) for entry in entries]
+    whole["deployments"] = [rename(entry, config) for entry in entries]
     return whole
 
 
-def rename(entry: dict[str, Any], config: PipelineConfig, definition: Path) -> dict[str, Any]:
-    """One deployment with the pipeline's name, path, schedule and event."""
+def rename(entry: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:
+    """One deployment with the pipeline's name, schedule and event; the ledger knows where the name's definition lies."""
     if "pipeline" not in entry.get("parameters", {}):
         return entry
     stage = entry["entrypoint"].split(".")[1]
@@ -47,7 +47,7 @@ def rename(entry: dict[str, Any], config: PipelineConfig, definition: Path) -> d
         **entry,
         "name": config.pipeline,
         "tags": ["evergreen", config.pipeline],
-        "parameters": {**entry["parameters"], "pipeline": str(definition.absolute())},
+        "parameters": {**entry["parameters"], "pipeline": config.pipeline},
         "schedules": [{"cron": cron, "timezone": "UTC"}] if cron else [],
         "triggers": [rename_trigger(t, config.pipeline) for t in entry.get("triggers", [])],
     }
@@ -59,15 +59,15 @@ def rename_trigger(trigger: dict[str, Any], pipeline: str) -> dict[str, Any]:
     return {**trigger, "name": trigger["name"].replace(EXAMPLE, pipeline), "match": match}
 
 
-def apply(config: PipelineConfig, definition: Path) -> list[str]:
+def apply(config: PipelineConfig) -> list[str]:
     """Create or update the deployments of a pipeline by Prefect's own command; their names. Raises StackError."""
-    declared = declare(config, definition)
+    declared = declare(config)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(declared, sort_keys=False), encoding="utf-8")
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=child_environment(), cwd=definition.absolute().parent
+            command, capture_output=True, text=True, check=False, env=child_environment(), cwd=config.folder
         )
     if done.returncode != 0:
         raise StackError(f"prefect deploy failed: {(done.stderr or done.stdout).strip()[-1500:]}", "`evergreen status` shows what runs.")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from evergreen import views
-from evergreen.console import Answer, command, err, out, require_stack
+from evergreen.console import Answer, command, err, out, require_stack, run_command
 from pipelines.home import Home
 
 app = typer.Typer(
@@ -29,7 +29,14 @@ EXIT_CODES = {"promoted": 0, "reused": 0, "awaiting_approval": 0, "refused": 3, 
 
 def main() -> None:
     """Entry point of the command."""
-    app()
+    run_command(app)
+
+
+def known(pipeline: str) -> str:
+    """The pipeline's name, once its definition has been read: a mistake in it is answered before any server starts."""
+    from pipelines.registration import open_pipeline
+
+    return open_pipeline(Home.at(), pipeline).pipeline
 
 
 def say(text: str) -> None:
@@ -83,9 +90,9 @@ def apply(pipelines: Annotated[list[Path], typer.Argument(help="Paths of pipelin
     from pipelines.registration import open_pipeline
 
     home = Home.at()
-    configs = [(open_pipeline(home, str(path)), path) for path in pipelines]
+    configs = [open_pipeline(home, str(path)) for path in pipelines]
     require_stack(read_stack(home).running)
-    names = {config.pipeline: deployments.apply(config, path) for config, path in configs}
+    names = {config.pipeline: deployments.apply(config) for config in configs}
     return {"deployments": names}, lambda: views.show_deployments(names), 0
 
 
@@ -98,7 +105,7 @@ def train(
     """Train a challenger, and promote it if it passes the gates."""
     from flows.training import training
 
-    outcome = training(pipeline, data=data, reason=reason)
+    outcome = training(known(pipeline), data=data, reason=reason)
     answer = outcome.model_dump(mode="json")
     return answer, lambda: views.show_outcome(outcome), EXIT_CODES[outcome.status]
 
@@ -112,7 +119,7 @@ def deploy(
     """Make a registered version champion and serve it."""
     from flows.serving import deploy as flow
 
-    served = flow(pipeline, version=version, reason=reason or "chosen by hand")
+    served = flow(known(pipeline), version=version, reason=reason or "chosen by hand")
     answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
     return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion."), 0
 
@@ -122,7 +129,7 @@ def rollback(pipeline: Pipeline, reason: Reason = None) -> Answer:
     """Go back to the champion before this one."""
     from flows.serving import rollback as flow
 
-    served = flow(pipeline, reason=reason or "rolled back by hand")
+    served = flow(known(pipeline), reason=reason or "rolled back by hand")
     answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
     return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion again."), 0
 
@@ -136,7 +143,7 @@ def score(
     """Score a file with the champion; every row is logged for monitoring."""
     from flows.scoring import scoring
 
-    result = scoring(pipeline, str(input), str(output))
+    result = scoring(known(pipeline), str(input), str(output))
     words = f"{result.rows:,} rows scored with version {result.version}: {result.output}"
     return result.model_dump(mode="json"), lambda: out.print(words, markup=False), 0
 
@@ -146,7 +153,7 @@ def labels(pipeline: Pipeline, input: Input) -> Answer:  # noqa: A002
     """Take in the true values of earlier predictions, by prediction id."""
     from flows.scoring import labelling
 
-    result = labelling(pipeline, str(input))
+    result = labelling(known(pipeline), str(input))
     words = f"{result.matched:,} labels matched a prediction, {result.unmatched:,} did not, {result.corrected:,} were corrected."
     return result.model_dump(mode="json"), lambda: out.print(words), 0
 
@@ -160,7 +167,7 @@ def monitor(
     """Judge the windows of logged predictions that are due."""
     from flows.monitoring import monitoring
 
-    judgments = monitoring(pipeline, since=since, until=until)
+    judgments = monitoring(known(pipeline), since=since, until=until)
     lines = [views.window_line(j) for j in judgments]
     return {"windows": lines}, lambda: views.show_windows(lines), 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -21,7 +22,7 @@ from pipelines.environment import HOME_VARIABLE, home_folder, set_environment, s
 from pipelines.errors import EvergreenError, UsageError
 
 out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; logs go to standard error.")]
 HomeFolder = Annotated[
@@ -33,14 +34,33 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefec
 Answer = tuple[dict[str, Any], Callable[[], None], int]
 
 
+# Typer's own error for words that do not fit; Typer exports only this child of it.
+WrongWords: Any = typer.BadParameter.__base__
+
+
+def run_command(app: typer.Typer) -> None:
+    """Run the command line of this process; with --json, words that do not fit are answered in JSON, too."""
+    if "--json" not in sys.argv:
+        app()
+    try:
+        code = app(standalone_mode=False)
+    except WrongWords as error:
+        usage = UsageError(error.format_message(), "`--help` lists what can be said.")
+        code = fail(usage, "UsageError", json_output=True, debug=False)
+    sys.exit(code)
+
+
 def command(app: typer.Typer) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Register a function as a command: it gets --json, --home and --debug, and its errors become answers."""
 
     def register(function: Callable[..., Answer]) -> Callable[..., None]:
         @functools.wraps(function)
         def run(*args: Any, json_output: bool, home: Path | None, debug: bool, **kwargs: Any) -> None:
-            prepare(home, debug)
-            raise typer.Exit(respond(lambda: function(*args, **kwargs), json_output, debug))
+            def work() -> Answer:
+                prepare(home, debug)
+                return function(*args, **kwargs)
+
+            raise typer.Exit(respond(work, json_output, debug))
 
         extra = {"json_output": (AsJson, False), "home": (HomeFolder, None), "debug": (Debug, False)}
         own = list(inspect.signature(function, eval_str=True).parameters.values())
@@ -64,7 +84,10 @@ def prepare(home: Path | None, debug: bool) -> None:
     if not debug:
         # Prefect's own lines go to its UI alone; ours are printed here.
         set_environment({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore"})
-    connect(Home.at())
+    try:
+        connect(Home.at())
+    except OSError as error:
+        raise UsageError(f"{Home.at().root} cannot be the home folder: {error.strerror}.", "Give another --home.") from error
     show_progress()
 
 
@@ -87,7 +110,8 @@ def show_progress() -> None:
 def respond(work: Callable[[], Answer], json_output: bool, debug: bool) -> int:
     """Run a command and print its answer or its error; the exit code."""
     try:
-        answer, show, code = work()
+        with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints is no answer
+            answer, show, code = work()
     except EvergreenError as error:
         return fail(error, type(error).__name__, json_output, debug)
     except KeyboardInterrupt:

@@ -50,6 +50,9 @@ def prefect_settings(home: Home) -> dict[str, str]:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "evergreen",
         "PREFECT_LOGGING_LOGGERS_EVERGREEN_LEVEL": "INFO",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        # The server that Prefect starts for a flow without one makes its database first, which a busy machine does slowly.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
         HOME_VARIABLE: str(home.root),
     }
 
@@ -73,12 +76,16 @@ def ray_settings(home: Home) -> dict[str, str]:
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+        # Off, Ray leaves 127.0.0.1 as it is; on, it takes the outer address, so that other hosts can join, and every
+        # part of it listens on all interfaces. Its name tells only where it is off by itself.
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
 
 
 def connect(home: Home) -> Stack:
     """Make this process use the running stack, or Prefect's own small server and local files where none runs."""
     stack = read_stack(home)
+    home.prefect.mkdir(parents=True, exist_ok=True)
     set_environment(prefect_settings(home))
     if stack.running:
         set_environment(stack_settings(home, stack.endpoints))
@@ -173,7 +180,7 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--include-dashboard": "true",
     }
     pairs = [f"{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "evergreen.ray_head", "start", "--head", "--block", "--disable-usage-stats", *pairs]
+    return [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats", *pairs]
 
 
 def write_secret(path: Path) -> None:
