@@ -10,7 +10,7 @@ from prefect.context import TaskRunContext
 __all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN"]
 
 # Sources and servers that do not answer at once usually do within seconds.
-READ_AGAIN = [2, 5]
+READ_AGAIN: list[float] = [2, 5]
 
 
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
