@@ -30,9 +30,15 @@ from pipelines.registration import open_pipeline
 from pipelines.serving.access import service_token
 from pipelines.serving.client import predict
 
-ONLINE_ZONE = generate.ZONES[0]  # its rows are asked for one by one over HTTP, all others are scored as a file
+ONLINE_ZONE = generate.ZONES[
+    0
+]  # its rows are asked for one by one over HTTP, all others are scored as a file
 EXPECTED = {11: "healthy", 12: "healthy", 13: "drift", 14: "healthy", 15: "degraded", 16: "healthy"}
-CHANGES = {13: "a heat wave: inputs move", 15: "a metro line opens: the meaning changes", 16: "the metro stays"}
+CHANGES = {
+    13: "a heat wave: inputs move",
+    15: "a metro line opens: the meaning changes",
+    16: "the metro stays",
+}
 RETRAIN_SECONDS = 300.0
 
 
@@ -85,7 +91,7 @@ def first_model(demo: Demo) -> None:
     def deploy() -> None:
         try:
             apply(demo.config)
-        except BaseException as error:  # noqa: BLE001  (raised again below, in the thread that can answer)
+        except BaseException as error:
             failures.append(error)
 
     deploying = threading.Thread(target=deploy)
@@ -94,7 +100,10 @@ def first_model(demo: Demo) -> None:
     deploying.join()
     for failure in failures:
         raise failure
-    claim(outcome.status == "promoted" and outcome.model["version"] == 1, f"version 1 promoted: {metrics_of(outcome.metrics)}")
+    claim(
+        outcome.status == "promoted" and outcome.model["version"] == 1,
+        f"version 1 promoted: {metrics_of(outcome.metrics)}",
+    )
     quarantined = outcome.dataset["quarantined"]
     claim(int(quarantined) > 0, f"{quarantined} defective rows went to quarantine, with the reason")
 
@@ -115,12 +124,17 @@ def live_through(demo: Demo, week: int, version: int) -> WindowJudgment:
     rows[~online].to_csv(offline, index=False)
     scored = demo.folder / f"scored-{week}.csv"
     result = scoring(demo.config.pipeline, str(offline), str(scored))
-    claim(result.version == version, f"week {week}: {result.rows:,} rows scored as a file by version {result.version}")
+    claim(
+        result.version == version,
+        f"week {week}: {result.rows:,} rows scored as a file by version {result.version}",
+    )
     ids = ask_online(demo, rows[online], version)
     truth = pd.read_csv(truth_file)["rides"]
     answers = pd.concat(
         [
-            pd.DataFrame({"prediction_id": pd.read_csv(scored)["prediction_id"], "rides": truth[~online].to_numpy()}),
+            pd.DataFrame(
+                {"prediction_id": pd.read_csv(scored)["prediction_id"], "rides": truth[~online].to_numpy()}
+            ),
             pd.DataFrame({"prediction_id": ids, "rides": truth[online].to_numpy()}),
         ]
     )
@@ -139,7 +153,9 @@ def ask_online(demo: Demo, rows: pd.DataFrame, version: int) -> list[str]:
     url = stack.read_stack(demo.home).endpoints["serving"]
     records = rows.astype(object).where(rows.notna(), None).to_dict("records")
     answer = predict(url, service_token(demo.home), "rides", records)
-    claim(answer["version"] == version, f"{len(records)} predictions over HTTP by version {answer['version']}")
+    claim(
+        answer["version"] == version, f"{len(records)} predictions over HTTP by version {answer['version']}"
+    )
     return [p["prediction_id"] for p in answer["predictions"]]
 
 
@@ -163,8 +179,21 @@ def check_window(demo: Demo, week: int, judgment: WindowJudgment) -> None:
     drifted = [c.column for c in measure.drift.columns if c.drifted] if measure.drift else []
     quality = measure.quality.realised.value if measure.quality else float("nan")
     what = CHANGES.get(week, "calm")
-    demo.lines.append([week, what, f"version {measure.version}", quality, ", ".join(drifted), judgment.verdict, judgment.decision])
-    claim(judgment.verdict == EXPECTED[week], f"week {week} ({what}): {judgment.verdict}, decision {judgment.decision}")
+    demo.lines.append(
+        [
+            week,
+            what,
+            f"version {measure.version}",
+            quality,
+            ", ".join(drifted),
+            judgment.verdict,
+            judgment.decision,
+        ]
+    )
+    claim(
+        judgment.verdict == EXPECTED[week],
+        f"week {week} ({what}): {judgment.verdict}, decision {judgment.decision}",
+    )
 
 
 def await_retraining(demo: Demo, cause: str | None) -> None:
@@ -173,17 +202,25 @@ def await_retraining(demo: Demo, cause: str | None) -> None:
 
     claim(cause is not None, f"cause {cause} stored, event sent")
     ledger, started, told = Ledger.open(demo.home), time.monotonic(), ""
-    while (champion := ledger.champion("rides")) is None or champion.version == 1 or not is_served(demo, champion.version):
+    while (
+        (champion := ledger.champion("rides")) is None
+        or champion.version == 1
+        or not is_served(demo, champion.version)
+    ):
         state = " and ".join(f"{run.name} is {run.state_name}" for run in automated_runs()) or "no run yet"
         elapsed = time.monotonic() - started
         over = any(run.state is not None and run.state.is_final() for run in automated_runs())
         if elapsed > RETRAIN_SECONDS or (over and not is_served(demo, 2)):
-            raise ClaimFailed(f"after {elapsed:.0f} s version 2 is not served: {state}; see {demo.home.logs / 'worker.log'}")
+            raise ClaimFailed(
+                f"after {elapsed:.0f} s version 2 is not served: {state}; see {demo.home.logs / 'worker.log'}"
+            )
         if state != told or elapsed % 5 < 1:
             say(f"         waiting for the automation, {elapsed:.0f} s: {state}")
         told = state
         time.sleep(1)
-    claim(champion.cause == cause, f"version {champion.version} promoted because of it: {champion.why[:100]}…")
+    claim(
+        champion.cause == cause, f"version {champion.version} promoted because of it: {champion.why[:100]}…"
+    )
     claim(len(automated_runs()) == 1, "one change started one training, by the automation")
 
 
@@ -214,7 +251,10 @@ def run(demo: Demo) -> None:
     before, after = changed.measure.quality, back.measure.quality
     if before and after:
         better = after.realised.value < 0.75 * before.realised.value
-        claim(better, f"quality is back: rmse {before.realised.value:.3g} in week 15, {after.realised.value:.3g} in week 16")
+        claim(
+            better,
+            f"quality is back: rmse {before.realised.value:.3g} in week 15, {after.realised.value:.3g} in week 16",
+        )
 
 
 def tell(demo: Demo, seconds: float) -> None:
@@ -223,7 +263,11 @@ def tell(demo: Demo, seconds: float) -> None:
 
     head = ["week", "what happened", "scored by", "rmse", "drifted", "verdict", "decision"]
     print_table("The loop, week by week", head, demo.lines)
-    print_table("Where to look", ["what", "where"], [*stack.read_stack(demo.home).endpoints.items(), ["page", write_report(demo.home, "rides")]])
+    print_table(
+        "Where to look",
+        ["what", "where"],
+        [*stack.read_stack(demo.home).endpoints.items(), ["page", write_report(demo.home, "rides")]],
+    )
     out.print(f"The whole loop took {seconds:.0f} s.")
 
 
@@ -243,7 +287,9 @@ def main() -> int:
         return 1
     finally:
         if keep:
-            out.print(f"The stack stays up. Stop it with: evergreen down --home {demo.home.root}", markup=False)
+            out.print(
+                f"The stack stays up. Stop it with: evergreen down --home {demo.home.root}", markup=False
+            )
         else:
             stack.down(demo.home, say)
     return 0

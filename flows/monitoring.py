@@ -31,7 +31,9 @@ def monitoring(
     judgments = []
     for window in due_windows(config, home, since, until):
         judgment = judge_window(config, home, measure_window(config, home, window))
-        publish(f"{config.pipeline}-window", render_drift(judgment), f"Window from {window.start:%Y-%m-%d %H:%M}")
+        publish(
+            f"{config.pipeline}-window", render_drift(judgment), f"Window from {window.start:%Y-%m-%d %H:%M}"
+        )
         judgments.append(judgment)
     send_causes(home, config.pipeline)
     return judgments

@@ -57,7 +57,11 @@ def training(
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
         report = validate_batch(config, batch)
-        publish(f"{config.pipeline}-validation", render_validation(report), "What the checks found in the new rows")
+        publish(
+            f"{config.pipeline}-validation",
+            render_validation(report),
+            "What the checks found in the new rows",
+        )
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)
         watch.lap("snapshot")
@@ -76,7 +80,11 @@ def training(
         watch.lap("evaluate")
         run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
         outcome = describe_outcome(attempt, report, evaluation, verdicts, run_id)
-        publish(f"{config.pipeline}-gates", render_judgment(evaluation, verdicts, outcome), "Metrics and verdicts of the gates")
+        publish(
+            f"{config.pipeline}-gates",
+            render_judgment(evaluation, verdicts, outcome),
+            "Metrics and verdicts of the gates",
+        )
         watch.lap("log")
         if (verdict := overall(verdicts)) != "pass":
             return keep_out(home, outcome, verdict, watch.seconds)

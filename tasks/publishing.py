@@ -24,7 +24,9 @@ def publish(key: str, markdown: str, description: str) -> None:
     """Show a page of Markdown with the run."""
     from prefect.artifacts import create_markdown_artifact
 
-    create_markdown_artifact(markdown=markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=description)
+    create_markdown_artifact(
+        markdown=markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=description
+    )
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)
@@ -58,6 +60,9 @@ def retrain_event(cause: Cause) -> dict[str, object]:
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"evergreen:{cause.id}")),
         "event": RETRAIN_EVENT,
         "occurred": datetime.now(UTC).isoformat(),
-        "resource": {"prefect.resource.id": resource_id(cause.pipeline), "prefect.resource.name": cause.pipeline},
+        "resource": {
+            "prefect.resource.id": resource_id(cause.pipeline),
+            "prefect.resource.name": cause.pipeline,
+        },
         "payload": {"cause": cause.id, "kind": cause.kind, "reason": cause.reason, "version": cause.version},
     }

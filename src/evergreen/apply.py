@@ -65,10 +65,22 @@ def apply(config: PipelineConfig) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
         file.write_text(yaml.safe_dump(declared, sort_keys=False), encoding="utf-8")
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
+        command = [
+            sys.executable,
+            "-m",
+            "prefect",
+            "--no-prompt",
+            "deploy",
+            "--all",
+            "--prefect-file",
+            str(file),
+        ]
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=child_environment(), cwd=config.folder
         )
     if done.returncode != 0:
-        raise StackError(f"prefect deploy failed: {(done.stderr or done.stdout).strip()[-1500:]}", "`evergreen status` shows what runs.")
+        raise StackError(
+            f"prefect deploy failed: {(done.stderr or done.stdout).strip()[-1500:]}",
+            "`evergreen status` shows what runs.",
+        )
     return [f"{d['entrypoint'].rsplit('.', 1)[1]}/{d['name']}" for d in declared["deployments"]]

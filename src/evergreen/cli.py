@@ -24,7 +24,15 @@ Pipeline = Annotated[str, typer.Argument(help="Name of a known pipeline, or path
 Reason = Annotated[str | None, typer.Option(help="Why, in words, for the history.")]
 Input = Annotated[Path, typer.Option("--input", help="CSV or Parquet file to read.")]
 
-EXIT_CODES = {"promoted": 0, "reused": 0, "awaiting_approval": 0, "refused": 3, "rejected": 4, "inconclusive": 4, "failed": 1}
+EXIT_CODES = {
+    "promoted": 0,
+    "reused": 0,
+    "awaiting_approval": 0,
+    "refused": 3,
+    "rejected": 4,
+    "inconclusive": 4,
+    "failed": 1,
+}
 
 
 def main() -> None:
@@ -99,7 +107,9 @@ def apply(pipelines: Annotated[list[Path], typer.Argument(help="Paths of pipelin
 @command(app)
 def train(
     pipeline: Pipeline,
-    data: Annotated[str | None, typer.Option(help="File, folder or glob to add to the pipeline's data first.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="File, folder or glob to add to the pipeline's data first.")
+    ] = None,
     reason: Reason = None,
 ) -> Answer:
     """Train a challenger, and promote it if it passes the gates."""
@@ -137,7 +147,7 @@ def rollback(pipeline: Pipeline, reason: Reason = None) -> Answer:
 @command(app)
 def score(
     pipeline: Pipeline,
-    input: Input,  # noqa: A002
+    input: Input,
     output: Annotated[Path, typer.Option("--output", help="CSV or Parquet file to write.")],
 ) -> Answer:
     """Score a file with the champion; every row is logged for monitoring."""
@@ -149,7 +159,7 @@ def score(
 
 
 @command(app)
-def labels(pipeline: Pipeline, input: Input) -> Answer:  # noqa: A002
+def labels(pipeline: Pipeline, input: Input) -> Answer:
     """Take in the true values of earlier predictions, by prediction id."""
     from flows.scoring import labelling
 
@@ -161,8 +171,12 @@ def labels(pipeline: Pipeline, input: Input) -> Answer:  # noqa: A002
 @command(app)
 def monitor(
     pipeline: Pipeline,
-    since: Annotated[datetime | None, typer.Option(help="Judge windows that end after this moment, again if need be.")] = None,
-    until: Annotated[datetime | None, typer.Option(help="Judge windows that start before this moment.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Judge windows that end after this moment, again if need be.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(help="Judge windows that start before this moment.")
+    ] = None,
 ) -> Answer:
     """Judge the windows of logged predictions that are due."""
     from flows.monitoring import monitoring

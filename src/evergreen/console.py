@@ -26,7 +26,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; logs go to standard error.")]
 HomeFolder = Annotated[
-    Path | None, typer.Option("--home", help="Folder of all state [default: $EVERGREEN_HOME, else .evergreen here].")
+    Path | None,
+    typer.Option("--home", help="Folder of all state [default: $EVERGREEN_HOME, else .evergreen here]."),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefect's own log.")]
 
@@ -65,7 +66,8 @@ def command(app: typer.Typer) -> Callable[[Callable[..., Answer]], Callable[...,
         extra = {"json_output": (AsJson, False), "home": (HomeFolder, None), "debug": (Debug, False)}
         own = list(inspect.signature(function, eval_str=True).parameters.values())
         added = [
-            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d) for n, (a, d) in extra.items()
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, annotation=a, default=d)
+            for n, (a, d) in extra.items()
         ]
         run.__signature__ = inspect.Signature(own + added)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in own + added}
@@ -83,11 +85,18 @@ def prepare(home: Path | None, debug: bool) -> None:
     set_environment({HOME_VARIABLE: str(home_folder(home))})
     if not debug:
         # Prefect's own lines go to its UI alone; ours are printed here.
-        set_environment({"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore"})
+        set_environment(
+            {
+                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+                "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+            }
+        )
     try:
         connect(Home.at())
     except OSError as error:
-        raise UsageError(f"{Home.at().root} cannot be the home folder: {error.strerror}.", "Give another --home.") from error
+        raise UsageError(
+            f"{Home.at().root} cannot be the home folder: {error.strerror}.", "Give another --home."
+        ) from error
     show_progress()
 
 
@@ -116,7 +125,7 @@ def respond(work: Callable[[], Answer], json_output: bool, debug: bool) -> int:
         return fail(error, type(error).__name__, json_output, debug)
     except KeyboardInterrupt:
         return fail(EvergreenError("Interrupted."), "Interrupted", json_output, debug)
-    except Exception as error:  # noqa: BLE001  (a traceback is no answer)
+    except Exception as error:
         wrapped = EvergreenError(f"{type(error).__name__}: {error}", "`--debug` shows where.")
         return fail(wrapped, type(error).__name__, json_output, debug)
     if json_output:
@@ -131,7 +140,9 @@ def fail(error: EvergreenError, kind: str, json_output: bool, debug: bool) -> in
     if debug:
         traceback.print_exc()
     if json_output:
-        sys.stdout.write(json.dumps({"error": {"type": kind, "message": error.message, "hint": error.hint}}) + "\n")
+        sys.stdout.write(
+            json.dumps({"error": {"type": kind, "message": error.message, "hint": error.hint}}) + "\n"
+        )
     err.print("[bold red]Error[/bold red]  ", end="")
     err.print(error.message, markup=False)
     if error.hint:

@@ -47,7 +47,12 @@ def start(name: str, command: list[str], log: Path, environment: dict[str, str])
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+            env=environment,
         )
     return Process(name=name, pid=process.pid, created=psutil.Process(process.pid).create_time())
 

@@ -119,7 +119,9 @@ def up(home: Home, say: Say) -> Stack:
 
 def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) -> dict[str, str]:
     """Start every server, then wait for each; their addresses."""
-    ports = dict(zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True))
+    ports = dict(
+        zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True)
+    )
     endpoints = {name: f"http://{LOOPBACK}:{ports[name]}" for name in ("prefect", "mlflow", "ray", "serving")}
     environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints)})
     environment.pop("RAY_ADDRESS", None)
@@ -127,7 +129,15 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
         "prefect": prefect_command(ports["prefect"]),
         "ray": ray_command(ports, ray_folder),
         "mlflow": mlflow_command(home, ports["mlflow"]),
-        "serving": [sys.executable, "-m", "pipelines.serving.server", "--home", str(home.root), "--port", str(ports["serving"])],
+        "serving": [
+            sys.executable,
+            "-m",
+            "pipelines.serving.server",
+            "--home",
+            str(home.root),
+            "--port",
+            str(ports["serving"]),
+        ],
     }
     for name, command in commands.items():
         say(f"Starting {name}: {endpoints[name]}")
@@ -146,7 +156,10 @@ def await_server(process: Process, url: str, home: Home, say: Say) -> None:
     if not wait_for_http(url, process, START_SECONDS):
         log = home.logs / f"{process.name}.log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-        raise StackError(f"{process.name} did not start. The end of {log}:\n{tail}", "Look at the log; then `evergreen up` again.")
+        raise StackError(
+            f"{process.name} did not start. The end of {log}:\n{tail}",
+            "Look at the log; then `evergreen up` again.",
+        )
     say(f"{process.name} answers")
 
 
@@ -155,14 +168,37 @@ def prefect_command(port: int) -> list[str]:
 
 
 def worker_command() -> list[str]:
-    return [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "local"]
+    return [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        POOL,
+        "--type",
+        "process",
+        "--name",
+        "local",
+    ]
 
 
 def mlflow_command(home: Home, port: int) -> list[str]:
     """One worker process: SQLite wants few writers. Files are read and written directly, not through the server."""
     home.mlflow.mkdir(parents=True, exist_ok=True)
     store, artifacts = f"sqlite:///{home.mlflow / 'mlflow.db'}", (home.mlflow / "artifacts").as_uri()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(port), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        LOOPBACK,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     return [*command, "--backend-store-uri", store, "--default-artifact-root", artifacts]
 
 
@@ -180,7 +216,14 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--include-dashboard": "true",
     }
     pairs = [f"{name}={value}" for name, value in options.items()]
-    return [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--disable-usage-stats", *pairs]
+    return [
+        str(Path(sys.executable).parent / "ray"),
+        "start",
+        "--head",
+        "--block",
+        "--disable-usage-stats",
+        *pairs,
+    ]
 
 
 def write_secret(path: Path) -> None:

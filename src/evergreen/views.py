@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipelines.data.definition import InitResult
 
 
-
 def show_init(result: InitResult) -> None:
     print_table(
         f"{result.pipeline}: {result.task}, target {result.target}",
@@ -25,7 +24,9 @@ def show_init(result: InitResult) -> None:
     )
     for warning in result.warnings:
         out.print(f"Note: {warning}", markup=False)
-    out.print(f"Next: edit {result.pipeline} if you like, then: evergreen train {result.pipeline}", markup=False)
+    out.print(
+        f"Next: edit {result.pipeline} if you like, then: evergreen train {result.pipeline}", markup=False
+    )
 
 
 def show_endpoints(endpoints: dict[str, str]) -> None:
@@ -33,7 +34,9 @@ def show_endpoints(endpoints: dict[str, str]) -> None:
 
 
 def show_deployments(names: dict[str, list[str]]) -> None:
-    print_table("Deployments", ["pipeline", "deployment"], ([p, d] for p, all_of in names.items() for d in all_of))
+    print_table(
+        "Deployments", ["pipeline", "deployment"], ([p, d] for p, all_of in names.items() for d in all_of)
+    )
 
 
 def describe_status(home: Home) -> dict[str, Any]:
@@ -43,8 +46,14 @@ def describe_status(home: Home) -> dict[str, Any]:
     for name in ledger.pipelines():
         champion, windows = ledger.champion(name), ledger.windows(name)
         last = {"start": windows[-1].measure.start, "verdict": windows[-1].verdict} if windows else None
-        pipelines.append({"name": name, "champion": champion.version if champion else None, "last_window": last})
-    return {"running": stack.running, "endpoints": stack.endpoints if stack.running else {}, "pipelines": pipelines}
+        pipelines.append(
+            {"name": name, "champion": champion.version if champion else None, "last_window": last}
+        )
+    return {
+        "running": stack.running,
+        "endpoints": stack.endpoints if stack.running else {},
+        "pipelines": pipelines,
+    }
 
 
 def show_status(answer: dict[str, Any]) -> None:
@@ -54,7 +63,10 @@ def show_status(answer: dict[str, Any]) -> None:
         out.print("The local stack is not running; `evergreen up` starts it.")
     windows = (p["last_window"] for p in answer["pipelines"])
     verdicts = [f"{w['start']:%Y-%m-%d}: {w['verdict']}" if w else "none yet" for w in windows]
-    rows = ([p["name"], p["champion"] or "none yet", v] for p, v in zip(answer["pipelines"], verdicts, strict=True))
+    rows = (
+        [p["name"], p["champion"] or "none yet", v]
+        for p, v in zip(answer["pipelines"], verdicts, strict=True)
+    )
     print_table("Pipelines", ["name", "champion", "last window"], rows)
 
 
@@ -62,7 +74,9 @@ def show_outcome(outcome: TrainOutcome) -> None:
     version = outcome.model.get("version")
     print_table(f"{outcome.pipeline}: {outcome.status}", ["what", "value"], outcome_lines(outcome, version))
     if outcome.gates:
-        print_table("Gates", ["gate", "verdict", "reason"], ([g.name, g.verdict, g.reason] for g in outcome.gates))
+        print_table(
+            "Gates", ["gate", "verdict", "reason"], ([g.name, g.verdict, g.reason] for g in outcome.gates)
+        )
     for warning in outcome.warnings:
         out.print(f"Note: {warning}", markup=False)
 
@@ -100,7 +114,9 @@ def window_line(judgment: WindowJudgment) -> dict[str, Any]:
 
 def show_windows(lines: list[dict[str, Any]]) -> None:
     if not lines:
-        out.print("No window is due: every one that is over has been judged on the rows and labels that are there.")
+        out.print(
+            "No window is due: every one that is over has been judged on the rows and labels that are there."
+        )
         return
     head = ["from", "rows", "version", "verdict", "decision", "reason"]
     rows = ([w["start"], w["rows"], w["version"], w["verdict"], w["decision"], w["reason"]] for w in lines)

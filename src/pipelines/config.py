@@ -126,17 +126,23 @@ class Threshold(Section):
 
 class Gates(Section):
     thresholds: list[Threshold] = []
-    champion_margin: float = Field(0.01, ge=0)  # share of the champion's metric that a challenger may be worse by
+    champion_margin: float = Field(
+        0.01, ge=0
+    )  # share of the champion's metric that a challenger may be worse by
     baseline: bool = True
 
 
 class Monitoring(Section):
     schedule: str = "0 6 * * *"
     window: Span = timedelta(days=7)
-    origin: datetime = datetime(1970, 1, 5)  # windows are counted from here: a Monday, so weeks begin on Mondays
+    origin: datetime = datetime(
+        1970, 1, 5
+    )  # windows are counted from here: a Monday, so weeks begin on Mondays
     minimum_rows: int = Field(200, ge=10)
     drifted_share: float = Field(0.3, gt=0, le=1)
-    quality_tolerance: float = Field(0.25, ge=0)  # share of the expected metric that the realised one may be worse by
+    quality_tolerance: float = Field(
+        0.25, ge=0
+    )  # share of the expected metric that the realised one may be worse by
 
 
 class Retraining(Section):
@@ -166,17 +172,23 @@ class PipelineConfig(Section):
     def features(self) -> list[str]:
         """The columns that the model sees, in the order of the definition."""
         skipped = {self.data.target, self.data.timestamp}
-        return [c for c, spec in self.columns.items() if spec.use and c not in skipped and spec.type != "text"]
+        return [
+            c for c, spec in self.columns.items() if spec.use and c not in skipped and spec.type != "text"
+        ]
 
     @model_validator(mode="after")
     def consistent(self) -> PipelineConfig:
         for key, name in (("data.target", self.data.target), ("data.timestamp", self.data.timestamp)):
             if name is not None and name not in self.columns:
                 raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
-        asked = {"metric": self.metric} | {f"gates.thresholds.{i}": t.metric for i, t in enumerate(self.gates.thresholds)}
+        asked = {"metric": self.metric} | {
+            f"gates.thresholds.{i}": t.metric for i, t in enumerate(self.gates.thresholds)
+        }
         for key, metric in asked.items():
             if metric not in METRICS[self.task]:
-                raise ValueError(f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}")
+                raise ValueError(
+                    f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}"
+                )
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
         if self.split.validation + self.split.test >= 1:
@@ -194,7 +206,9 @@ Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false|True|False|TRUE|FALSE"), list("tTfF"))
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"true|false|True|False|TRUE|FALSE"), list("tTfF")
+)
 
 
 def load_config(path: Path | str) -> PipelineConfig:
@@ -203,18 +217,23 @@ def load_config(path: Path | str) -> PipelineConfig:
     try:
         text = file.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader)
-        values = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+        values = yaml.load(text, Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{file}, line {line}: not YAML: {error.problem}.", "Mend that line.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: cannot be read: {error}.", "Give the path of a pipeline.yaml.") from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{file}, line 1: expected keys such as pipeline, data and columns.", "`evergreen init` writes one.")
+        raise ConfigError(
+            f"{file}, line 1: expected keys such as pipeline, data and columns.",
+            "`evergreen init` writes one.",
+        )
     try:
         return PipelineConfig(**{**values, "folder": file.absolute().parent})
     except ValidationError as error:
-        raise ConfigError(describe(file, tree, error), "Mend the definition; `evergreen init` writes a sound one.") from error
+        raise ConfigError(
+            describe(file, tree, error), "Mend the definition; `evergreen init` writes a sound one."
+        ) from error
 
 
 def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
@@ -228,8 +247,14 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
             keys = tuple(key.split("."))
         if problem["type"] == "extra_forbidden":
             message = "there is no such key"
-        found = "" if problem["type"] in {"missing", "value_error", "extra_forbidden"} else f" (found {problem['input']!r:.60})"
-        lines.append(f"{file}, line {line_of(tree, keys)}: {'.'.join(keys) or 'definition'}: {message}{found}.")
+        found = (
+            ""
+            if problem["type"] in {"missing", "value_error", "extra_forbidden"}
+            else f" (found {problem['input']!r:.60})"
+        )
+        lines.append(
+            f"{file}, line {line_of(tree, keys)}: {'.'.join(keys) or 'definition'}: {message}{found}."
+        )
     return "\n".join(lines)
 
 

@@ -28,7 +28,11 @@ def overall(verdicts: list[GateVerdict]) -> Verdict:
 def loads_and_answers(evaluation: Evaluation) -> GateVerdict:
     """The model loads in a clean process and answers as it did in evaluation."""
     if evaluation.smoke_failure is None:
-        return GateVerdict(name="smoke", verdict="pass", reason="The model loads in a clean process and gives the same answers.")
+        return GateVerdict(
+            name="smoke",
+            verdict="pass",
+            reason="The model loads in a clean process and gives the same answers.",
+        )
     return GateVerdict(name="smoke", verdict="fail", reason=evaluation.smoke_failure)
 
 
@@ -39,12 +43,18 @@ def threshold(evaluation: Evaluation, rule: Threshold) -> GateVerdict:
         found = f"{rule.metric} could not be computed on {evaluation.rows} test rows."
         return GateVerdict(name=name, verdict="inconclusive", reason=found)
     if rule.at_least is not None and value < rule.at_least:
-        return GateVerdict(name=name, verdict="fail", reason=f"{rule.metric} {value:.4g} is below {rule.at_least:.4g}.")
+        return GateVerdict(
+            name=name, verdict="fail", reason=f"{rule.metric} {value:.4g} is below {rule.at_least:.4g}."
+        )
     if rule.at_most is not None and value > rule.at_most:
-        return GateVerdict(name=name, verdict="fail", reason=f"{rule.metric} {value:.4g} is above {rule.at_most:.4g}.")
+        return GateVerdict(
+            name=name, verdict="fail", reason=f"{rule.metric} {value:.4g} is above {rule.at_most:.4g}."
+        )
     bounds = [f"at least {rule.at_least:.4g}"] if rule.at_least is not None else []
     bounds += [f"at most {rule.at_most:.4g}"] if rule.at_most is not None else []
-    return GateVerdict(name=name, verdict="pass", reason=f"{rule.metric} {value:.4g} ({' and '.join(bounds) or 'no bound'}).")
+    return GateVerdict(
+        name=name, verdict="pass", reason=f"{rule.metric} {value:.4g} ({' and '.join(bounds) or 'no bound'})."
+    )
 
 
 def beats_baseline(evaluation: Evaluation) -> GateVerdict:
@@ -60,7 +70,7 @@ def beats_baseline(evaluation: Evaluation) -> GateVerdict:
 def no_worse_than_champion(evaluation: Evaluation, margin: float) -> GateVerdict:
     """Not worse than the champion by more than `margin` (a share of its metric), judged by the paired interval."""
     comparison = evaluation.comparison
-    assert comparison is not None  # noqa: S101  (the caller asked)
+    assert comparison is not None
     champion = comparison.champion_metrics[evaluation.metric]
     allowed = margin * abs(champion)
     words = (

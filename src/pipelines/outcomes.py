@@ -14,7 +14,6 @@ from pipelines.records import (
     GateVerdict,
     ModelVersion,
     Promotion,
-    TrainedModel,
     TrainOutcome,
     ValidationReport,
 )
@@ -29,7 +28,9 @@ def open_cause(home: Home, pipeline: str, cause: str | None, reason: str | None)
     created = now()
     words = reason or "started by hand"
     key = hashlib.sha256(f"{pipeline} {cause} {words} {created.isoformat()}".encode()).hexdigest()[:12]
-    new = Cause(id=cause or key, pipeline=pipeline, kind="person", reason=words, version=None, created=created)
+    new = Cause(
+        id=cause or key, pipeline=pipeline, kind="person", reason=words, version=None, created=created
+    )
     ledger.add_cause(new)
     return new
 
@@ -54,11 +55,17 @@ def known_outcome(home: Home, attempt: Attempt) -> TrainOutcome | None:
     if outcome is None or outcome.status == "failed":
         return None
     words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
-    return outcome.model_copy(update={"status": "reused", "warnings": [*outcome.warnings, words], "cause": attempt.cause})
+    return outcome.model_copy(
+        update={"status": "reused", "warnings": [*outcome.warnings, words], "cause": attempt.cause}
+    )
 
 
 def describe_outcome(
-    attempt: Attempt, report: ValidationReport, evaluation: Evaluation, verdicts: list[GateVerdict], run_id: str
+    attempt: Attempt,
+    report: ValidationReport,
+    evaluation: Evaluation,
+    verdicts: list[GateVerdict],
+    run_id: str,
 ) -> TrainOutcome:
     """What was found, before anything is decided."""
     return TrainOutcome(
@@ -88,7 +95,9 @@ def keep_out(home: Home, outcome: TrainOutcome, verdict: str, seconds: dict[str,
     return final
 
 
-def let_in(home: Home, outcome: TrainOutcome, version: ModelVersion, seconds: dict[str, float]) -> TrainOutcome:
+def let_in(
+    home: Home, outcome: TrainOutcome, version: ModelVersion, seconds: dict[str, float]
+) -> TrainOutcome:
     """The challenger is champion."""
     model = {"name": version.name, "version": version.version, "run_id": version.run_id}
     final = outcome.model_copy(update={"status": "promoted", "model": model, "seconds": seconds})
@@ -97,7 +106,11 @@ def let_in(home: Home, outcome: TrainOutcome, version: ModelVersion, seconds: di
 
 
 def plan_promotion(
-    config: PipelineConfig, version: ModelVersion, evaluation: Evaluation, cause: Cause, verdicts: list[GateVerdict]
+    config: PipelineConfig,
+    version: ModelVersion,
+    evaluation: Evaluation,
+    cause: Cause,
+    verdicts: list[GateVerdict],
 ) -> Promotion:
     """The promotion that the gates allow, against the champion that they compared with."""
     why = f"{cause.reason}; passed {', '.join(v.name for v in verdicts)}: {config.metric} {evaluation.interval.value:.4g}"

@@ -83,5 +83,7 @@ def previous_version(home: Home, pipeline: str) -> int:
     """The champion before this one. Raises UsageError where there was none."""
     champion = Ledger.open(home).champion(pipeline)
     if champion is None or champion.previous is None:
-        raise UsageError(f"{pipeline} has no earlier champion to go back to.", "`evergreen history` lists the champions.")
+        raise UsageError(
+            f"{pipeline} has no earlier champion to go back to.", "`evergreen history` lists the champions."
+        )
     return champion.previous

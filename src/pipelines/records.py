@@ -16,7 +16,9 @@ OnFailure = Literal["quarantine", "fail", "warn"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 WindowVerdict = Literal["healthy", "drift", "degraded", "insufficient"]
 Decision = Literal["none", "suggest", "retrain"]
-TrainStatus = Literal["promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"]
+TrainStatus = Literal[
+    "promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"
+]
 CauseKind = Literal["schedule", "drift", "degraded", "data", "person"]
 
 

@@ -60,7 +60,9 @@ def check_classes(parts: Parts, config: PipelineConfig) -> None:
 
 def time_rank(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
     """Where each row stands in time, 0 the first to below 1 the last; equal times share a rank, so no moment is cut in two."""
-    ranks: NDArray[np.float64] = ((frame[config.data.timestamp].rank(method="min") - 1) / len(frame)).to_numpy()
+    ranks: NDArray[np.float64] = (
+        (frame[config.data.timestamp].rank(method="min") - 1) / len(frame)
+    ).to_numpy()
     return ranks
 
 

@@ -35,7 +35,9 @@ def trips(rows: int = 600, seed: int = 1) -> pd.DataFrame:
             "passengers": rng.integers(1, 5, rows).astype(float),
             "y": y,
             "late": np.where(y > np.median(y), "yes", "no").astype(object),
-            "band": np.array(["low", "mid", "top"], dtype=object)[np.searchsorted(np.quantile(y, [0.3, 0.7]), y)],
+            "band": np.array(["low", "mid", "top"], dtype=object)[
+                np.searchsorted(np.quantile(y, [0.3, 0.7]), y)
+            ],
         }
     )
 

@@ -65,12 +65,19 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ("pipeline: trips", "pipeline: My Trips", 1, ["pipeline: ", "'My Trips'"]),
         ("split:\n", "training: {timeout: 3 parsecs}\nsplit:\n", 14, ["training.timeout: ", "'3 parsecs'"]),
         ("split:\n", "monitoring: {window: 0 days}\nsplit:\n", 14, ["monitoring.window: ", "'0 days'"]),
-        ("split:\n", "validation: {checks: [{column: x}]}\nsplit:\n", 14, ["validation.checks.0: ", "expect_"]),
+        (
+            "split:\n",
+            "validation: {checks: [{column: x}]}\nsplit:\n",
+            14,
+            ["validation.checks.0: ", "expect_"],
+        ),
         ("data:\n", "data: [\n", 6, ["not YAML"]),
         ("data:\n", "data: a: b\n", 4, ["not YAML"]),
     ],
 )
-def test_an_error_names_file_line_and_key(tmp_path: Path, old: str, new: str, line: int, words: list[str]) -> None:
+def test_an_error_names_file_line_and_key(
+    tmp_path: Path, old: str, new: str, line: int, words: list[str]
+) -> None:
     assert SOUND.count(old) == 1
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, SOUND.replace(old, new))
@@ -102,7 +109,12 @@ def test_no_text_at_all(tmp_path: Path) -> None:
 
 
 def test_words_of_old_yaml_are_words(tmp_path: Path) -> None:
-    config = load(tmp_path, SOUND.replace("metric: rmse\n", "metric: rmse\nretraining: {when: [drift]}\n").replace("  x:", "  on:"))
+    config = load(
+        tmp_path,
+        SOUND.replace("metric: rmse\n", "metric: rmse\nretraining: {when: [drift]}\n").replace(
+            "  x:", "  on:"
+        ),
+    )
     assert "on" in config.columns
 
 
@@ -131,7 +143,9 @@ def test_no_duration(text: str) -> None:
 
 
 def test_a_check_as_it_is_written_and_as_it_is_kept() -> None:
-    short = Check.model_validate({"expect_column_values_to_not_be_null": {"column": "x"}, "on_failure": "fail"})
+    short = Check.model_validate(
+        {"expect_column_values_to_not_be_null": {"column": "x"}, "on_failure": "fail"}
+    )
     assert (short.expectation, short.arguments, short.on_failure) == (
         "expect_column_values_to_not_be_null",
         {"column": "x"},

@@ -35,7 +35,9 @@ def measured(**changed: Any) -> Evaluation:
 
 def against(champion: float, low: float, high: float, value: float = 0.0) -> Comparison:
     return Comparison(
-        champion_version=4, champion_metrics={"rmse": champion}, difference=Interval(value=value, low=low, high=high)
+        champion_version=4,
+        champion_metrics={"rmse": champion},
+        difference=Interval(value=value, low=low, high=high),
     )
 
 
@@ -156,7 +158,9 @@ FINITE = st.floats(-1e6, 1e6)
 
 
 @given(FINITE, FINITE, FINITE, st.floats(0, 1e6), st.floats(0, 1e6))
-def test_more_evidence_never_makes_a_verdict_worse(a: float, b: float, bound: float, up: float, down: float) -> None:
+def test_more_evidence_never_makes_a_verdict_worse(
+    a: float, b: float, bound: float, up: float, down: float
+) -> None:
     low, high = sorted((a, b))
     here = Interval(value=low, low=low, high=high)
     better = Interval(value=low, low=low + up, high=high + up)

@@ -68,7 +68,9 @@ def test_the_order_of_rows_does_not_matter_to_time() -> None:
 @given(st.integers(120, 300), st.integers(1, 200), st.integers(0, 1000))
 def test_at_random_a_row_keeps_its_part_when_the_table_grows(size: int, more: int, seed: int) -> None:
     small, config = rows(list(range(size)), seed), defined("random")
-    grown = pd.concat([rows(list(range(500, 500 + more)), seed + 1), small.set_axis(range(1000, 1000 + size))])
+    grown = pd.concat(
+        [rows(list(range(500, 500 + more)), seed + 1), small.set_axis(range(1000, 1000 + size))]
+    )
     before, after = split_rows(small, config), split_rows(grown, config)
     for old, new in zip(pieces(before), pieces(after), strict=True):
         assert {i + 1000 for i in old.index} <= set(new.index)
@@ -96,7 +98,9 @@ def test_one_moment_cannot_be_split_by_time() -> None:
         split_rows(rows([3] * 200), defined())
 
 
-@pytest.mark.parametrize(("where", "part"), [(slice(0, 200), "train"), (slice(120, 160), "validation"), (slice(160, 200), "test")])
+@pytest.mark.parametrize(
+    ("where", "part"), [(slice(0, 200), "train"), (slice(120, 160), "validation"), (slice(160, 200), "test")]
+)
 def test_a_part_with_one_class_only_is_named(where: slice, part: str) -> None:
     classes = np.array(["a", "b"] * 100, dtype=object)
     classes[where] = "a"

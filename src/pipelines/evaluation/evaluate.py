@@ -55,7 +55,9 @@ class Paired:
         import numpy as np
 
         self.metric, self.target = metric, target.reset_index(drop=True)
-        self.samples = np.random.default_rng(seed).integers(0, len(target), (draws, len(target)), dtype=np.int32)
+        self.samples = np.random.default_rng(seed).integers(
+            0, len(target), (draws, len(target)), dtype=np.int32
+        )
 
     def interval(self, predictions: pd.DataFrame) -> Interval:
         """The metric with its 95 % interval."""
@@ -78,7 +80,9 @@ class Paired:
         return Interval(value=value, low=float(low), high=float(high))
 
 
-def trivial_predictions(config: PipelineConfig, train: pd.DataFrame, test: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+def trivial_predictions(
+    config: PipelineConfig, train: pd.DataFrame, test: pd.DataFrame
+) -> tuple[str, pd.DataFrame]:
     """What needs no model: the training mean, or the share of each class."""
     import pandas as pd
 
@@ -91,7 +95,11 @@ def trivial_predictions(config: PipelineConfig, train: pd.DataFrame, test: pd.Da
 
 
 def compare_with_champion(
-    config: PipelineConfig, compare: Paired, test: pd.DataFrame, predictions: pd.DataFrame, champion: ServedModel | None
+    config: PipelineConfig,
+    compare: Paired,
+    test: pd.DataFrame,
+    predictions: pd.DataFrame,
+    champion: ServedModel | None,
 ) -> Comparison | None:
     """The champion on the same rows; None where there is no champion yet."""
     if champion is None:
@@ -114,9 +122,15 @@ def smoke_test(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame
     command = [sys.executable, "-m", "pipelines.evaluation.smoke", str(folder)]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SMOKE_SECONDS, check=False, env=child_environment()
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SMOKE_SECONDS,
+            check=False,
+            env=child_environment(),
         )
     except subprocess.TimeoutExpired:
         return f"The model did not load and answer within {SMOKE_SECONDS} s in a clean process."
-    return None if done.returncode == 0 else f"In a clean process: {(done.stderr or done.stdout).strip()[-500:]}"
-
+    return (
+        None if done.returncode == 0 else f"In a clean process: {(done.stderr or done.stdout).strip()[-500:]}"
+    )

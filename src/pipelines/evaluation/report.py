@@ -12,7 +12,12 @@ def render_judgment(evaluation: Evaluation, verdicts: list[GateVerdict], outcome
     """Metrics against champion and baseline, and what each gate said, as Markdown for a Prefect artifact."""
     champion = evaluation.comparison.champion_metrics if evaluation.comparison else {}
     lines = [
-        [name, f"{value:.4g}", f"{champion[name]:.4g}" if champion else "none yet", f"{evaluation.baseline_metrics[name]:.4g}"]
+        [
+            name,
+            f"{value:.4g}",
+            f"{champion[name]:.4g}" if champion else "none yet",
+            f"{evaluation.baseline_metrics[name]:.4g}",
+        ]
         for name, value in evaluation.metrics.items()
     ]
     interval = evaluation.interval
@@ -21,7 +26,9 @@ def render_judgment(evaluation: Evaluation, verdicts: list[GateVerdict], outcome
         f"Snapshot {markdown_cell(outcome.dataset.get('id', ''))}, {evaluation.rows:,} test rows;"
         f" {evaluation.metric} {interval.value:.4g}, 95 % interval {interval.low:.4g} to {interval.high:.4g}.",
         markdown_table(["metric", "challenger", "champion", evaluation.baseline], lines),
-        markdown_table(["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]),
+        markdown_table(
+            ["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]
+        ),
         f"MLflow run `{outcome.model.get('run_id', '')}`",
     ]
     return "\n\n".join(parts) + "\n"

@@ -24,7 +24,11 @@ def main(folder: Path) -> str | None:
     numbers = expected.select_dtypes("number").columns
     # float32 sums may differ in the last digits with the number of rows in a batch
     close = np.allclose(answers[numbers], expected[numbers], rtol=1e-3, atol=1e-4)
-    return None if close and list(answers.columns) == list(expected.columns) else "the answers differ from those in evaluation."
+    return (
+        None
+        if close and list(answers.columns) == list(expected.columns)
+        else "the answers differ from those in evaluation."
+    )
 
 
 if __name__ == "__main__":

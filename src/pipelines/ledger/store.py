@@ -89,7 +89,10 @@ class Ledger:
         row = self._row(sa.select(tables.pipelines.c.definition).where(tables.pipelines.c.name == name))
         if row is None:
             known = ", ".join(self.pipelines()) or "none"
-            raise UsageError(f"No pipeline named {name!r} is known here (known: {known}).", "Give the path of its pipeline.yaml.")
+            raise UsageError(
+                f"No pipeline named {name!r} is known here (known: {known}).",
+                "Give the path of its pipeline.yaml.",
+            )
         return Path(row.definition)
 
     def pipelines(self) -> list[str]:
@@ -109,19 +112,25 @@ class Ledger:
         with self.engine.begin() as connection:
             connection.execute(sqlite_insert(tables.attempts).values(values).on_conflict_do_nothing())
 
-    def finish_attempt(self, outcome: TrainOutcome, trained: TrainedModel | None = None, version: int | None = None) -> None:
+    def finish_attempt(
+        self, outcome: TrainOutcome, trained: TrainedModel | None = None, version: int | None = None
+    ) -> None:
         """Store how an attempt ended."""
         values: dict[str, Any] = {"outcome": outcome.model_dump(mode="json")}
         if trained is not None:
             values |= {"trained": trained.model_dump(mode="json"), "version": version}
         with self.engine.begin() as connection:
-            connection.execute(sa.update(tables.attempts).where(tables.attempts.c.id == outcome.attempt).values(values))
+            connection.execute(
+                sa.update(tables.attempts).where(tables.attempts.c.id == outcome.attempt).values(values)
+            )
 
     def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
         """Store the registered version of an attempt and the hashes of its files."""
         values = {"trained": trained.model_dump(mode="json"), "version": version}
         with self.engine.begin() as connection:
-            connection.execute(sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values))
+            connection.execute(
+                sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values)
+            )
 
     def outcome(self, attempt: str) -> TrainOutcome | None:
         """How an attempt ended, None while it has not."""
@@ -140,7 +149,9 @@ class Ledger:
         found = {row.version: row.trained for row in rows}
         if version not in found:
             known = ", ".join(str(v) for v in sorted(found)) or "none"
-            raise UsageError(f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them.")
+            raise UsageError(
+                f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them."
+            )
         return TrainedModel.model_validate(found[version])
 
     # -------------------------------------------------------------------------------------- champions
@@ -177,14 +188,20 @@ class Ledger:
             winner = self.champion(promotion.pipeline)
             if winner and is_same(winner, promotion):  # ours, made by a second caller in the same moment
                 return winner
-            raise PromotionConflict(f"{promotion.pipeline}: another promotion came first.", "Train again.") from error
+            raise PromotionConflict(
+                f"{promotion.pipeline}: another promotion came first.", "Train again."
+            ) from error
         return row
 
     # -------------------------------------------------------------------------------------- serving
 
     def serve(self, served: ServedModel) -> None:
         """Say what the prediction service is to answer with; it follows within a second."""
-        self._upsert(tables.serving, {"pipeline": served.pipeline, "served": served.model_dump(mode="json")}, ["pipeline"])
+        self._upsert(
+            tables.serving,
+            {"pipeline": served.pipeline, "served": served.model_dump(mode="json")},
+            ["pipeline"],
+        )
 
     def served(self) -> list[ServedModel]:
         return [ServedModel.model_validate(row.served) for row in self._rows(sa.select(tables.serving))]
@@ -202,18 +219,25 @@ class Ledger:
         rows = self.causes(ids=[cause_id])
         return rows[0] if rows else None
 
-    def causes(self, pipeline: str | None = None, ids: list[str] | None = None, unsent: bool = False) -> list[Cause]:
+    def causes(
+        self, pipeline: str | None = None, ids: list[str] | None = None, unsent: bool = False
+    ) -> list[Cause]:
         """Causes, oldest first; `unsent` keeps those whose event has not gone out."""
         table = tables.causes
         query = sa.select(table).order_by(table.c.created)
         query = query.where(table.c.pipeline == pipeline) if pipeline else query
         query = query.where(table.c.id.in_(ids)) if ids else query
         query = query.where(table.c.sent.is_(None), table.c.window_end.is_not(None)) if unsent else query
-        return [Cause(**{k: v for k, v in row._asdict().items() if k in Cause.model_fields}) for row in self._rows(query)]
+        return [
+            Cause(**{k: v for k, v in row._asdict().items() if k in Cause.model_fields})
+            for row in self._rows(query)
+        ]
 
     def mark_sent(self, cause_id: str) -> None:
         with self.engine.begin() as connection:
-            connection.execute(sa.update(tables.causes).where(tables.causes.c.id == cause_id).values(sent=now()))
+            connection.execute(
+                sa.update(tables.causes).where(tables.causes.c.id == cause_id).values(sent=now())
+            )
 
     def last_cause_end(self, pipeline: str, before: datetime) -> datetime | None:
         """The end of the latest window before `before` that started a training: the cool-down counts from there."""
@@ -235,7 +259,9 @@ class Ledger:
 
     def windows(self, pipeline: str) -> list[WindowJudgment]:
         table = tables.windows
-        rows = self._rows(sa.select(table.c.judgment).where(table.c.pipeline == pipeline).order_by(table.c.start))
+        rows = self._rows(
+            sa.select(table.c.judgment).where(table.c.pipeline == pipeline).order_by(table.c.start)
+        )
         return [WindowJudgment.model_validate(row.judgment) for row in rows]
 
     # -------------------------------------------------------------------------------------- plumbing
@@ -249,11 +275,17 @@ class Ledger:
 
     def _upsert(self, table: sa.Table, values: dict[str, Any], keys: list[str]) -> None:
         changed = {k: v for k, v in values.items() if k not in keys}
-        statement = sqlite_insert(table).values(values).on_conflict_do_update(index_elements=keys, set_=changed)
+        statement = (
+            sqlite_insert(table).values(values).on_conflict_do_update(index_elements=keys, set_=changed)
+        )
         with self.engine.begin() as connection:
             connection.execute(statement)
 
 
 def is_same(promotion: Promotion, other: Promotion) -> bool:
     """Whether two promotions are one that was asked for twice."""
-    return (promotion.version, promotion.attempt, promotion.previous) == (other.version, other.attempt, other.previous)
+    return (promotion.version, promotion.attempt, promotion.previous) == (
+        other.version,
+        other.attempt,
+        other.previous,
+    )

@@ -50,7 +50,9 @@ causes = sa.Table(
     sa.Column("version", sa.Integer),
     sa.Column("created", sa.DateTime, nullable=False),
     sa.Column("window_end", sa.DateTime),
-    sa.Column("sent", sa.DateTime),  # when its event was handed to Prefect; null is what maintenance sends again
+    sa.Column(
+        "sent", sa.DateTime
+    ),  # when its event was handed to Prefect; null is what maintenance sends again
 )
 
 windows = sa.Table(

@@ -1,9 +1,9 @@
 """A model as a folder of files: what was fitted, how to run it, and nothing that executes on loading.
 
-    model.json        kind, task, columns, classes, scale of the target, shape of the network
-    features.skops    the fitted scikit-learn preprocessing
-    weights.pt        the network's state (read with weights_only), or
-    estimator.skops   the fitted scikit-learn model
+model.json        kind, task, columns, classes, scale of the target, shape of the network
+features.skops    the fitted scikit-learn preprocessing
+weights.pt        the network's state (read with weights_only), or
+estimator.skops   the fitted scikit-learn model
 """
 
 from __future__ import annotations
@@ -109,7 +109,11 @@ class Bundle:
         return pd.DataFrame(columns, index=frame.index)
 
     def _values(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        raw = self._network(matrix)[:, 0] if self.description.kind == "network" else self.estimator.predict(matrix)
+        raw = (
+            self._network(matrix)[:, 0]
+            if self.description.kind == "network"
+            else self.estimator.predict(matrix)
+        )
         values: NDArray[np.float64] = raw.astype("float64") * self.description.scale + self.description.mean
         return values
 
@@ -141,7 +145,9 @@ def write_description(folder: Path, description: Description, features_step: Any
 
 def hash_files(folder: Path) -> dict[str, str]:
     """sha256 of each file of the bundle, by name."""
-    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir()) if f.is_file()}
+    return {
+        f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir()) if f.is_file()
+    }
 
 
 def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
@@ -180,4 +186,6 @@ def build_network(description: Description) -> Any:
     """The network that a description asks for, untrained."""
     from pipelines.models.network import TableNetwork
 
-    return TableNetwork(description.numbers, description.cardinalities, description.outputs, description.model)
+    return TableNetwork(
+        description.numbers, description.cardinalities, description.outputs, description.model
+    )

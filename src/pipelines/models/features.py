@@ -50,10 +50,17 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
 
     table = add_calendar(frame, types)
     numbers = [c for c in table if types.get(str(c), "number") == "number" and table[c].notna().any()]
-    coded = [c for c in table if types.get(str(c)) == "category"] + [c for c in numbers if table[c].nunique() <= FEW_VALUES]
+    coded = [c for c in table if types.get(str(c)) == "category"] + [
+        c for c in numbers if table[c].nunique() <= FEW_VALUES
+    ]
     scale = Pipeline(
         [
-            ("normal", QuantileTransformer(output_distribution="normal", n_quantiles=min(1000, len(table)), random_state=0)),
+            (
+                "normal",
+                QuantileTransformer(
+                    output_distribution="normal", n_quantiles=min(1000, len(table)), random_state=0
+                ),
+            ),
             ("fill", SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)),
         ]
     )
@@ -64,20 +71,26 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
         max_categories=MOST_CATEGORIES,
     )
     steps = [("numbers", scale, numbers), ("codes", encode, coded)]
-    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(prepare(table, types))
+    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(
+        prepare(table, types)
+    )
 
 
 def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
     """Missing categories as a value of their own, so that the encoder sees strings alone, even in a column with nothing in it."""
     texts = [c for c in table if types.get(str(c)) == "category"]
-    return table.assign(**{str(c): table[c].astype(object).where(table[c].notna(), "(missing)").astype(str) for c in texts})
+    return table.assign(
+        **{str(c): table[c].astype(object).where(table[c].notna(), "(missing)").astype(str) for c in texts}
+    )
 
 
 def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) -> NDArray[np.float32]:
     """The matrix that a model reads: float32, a row a row; category codes shifted so that 0 is unseen."""
     import numpy as np
 
-    matrix: NDArray[np.float32] = np.asarray(features.transform(prepare(add_calendar(frame, types), types)), dtype=np.float32)
+    matrix: NDArray[np.float32] = np.asarray(
+        features.transform(prepare(add_calendar(frame, types), types)), dtype=np.float32
+    )
     codes = len(cardinalities(features))
     if codes:
         matrix[:, -codes:] = np.nan_to_num(matrix[:, -codes:], nan=-1.0) + 1
@@ -92,5 +105,7 @@ def cardinalities(features: Any) -> list[int]:
     if encoder is None:
         return []
     rare = encoder.infrequent_categories_
-    sizes = [len(c) - (len(r) - 1 if r is not None else 0) for c, r in zip(encoder.categories_, rare, strict=True)]
+    sizes = [
+        len(c) - (len(r) - 1 if r is not None else 0) for c, r in zip(encoder.categories_, rare, strict=True)
+    ]
     return [int(np.int64(size)) + 1 for size in sizes]

@@ -20,7 +20,12 @@ class TableNetwork(nn.Module):
         layers: list[nn.Module] = []
         width = numbers + sum(sizes)
         for _ in range(model.depth):
-            layers += [nn.Linear(width, model.width), nn.LayerNorm(model.width), nn.SiLU(), nn.Dropout(model.dropout)]
+            layers += [
+                nn.Linear(width, model.width),
+                nn.LayerNorm(model.width),
+                nn.SiLU(),
+                nn.Dropout(model.dropout),
+            ]
             width = model.width
         self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
 

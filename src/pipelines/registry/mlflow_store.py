@@ -52,7 +52,9 @@ def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
     found = client.get_experiment_by_name(pipeline)
     if found is not None:
         return str(found.experiment_id)
-    return str(client.create_experiment(pipeline, artifact_location=(home.mlflow / "artifacts" / pipeline).as_uri()))
+    return str(
+        client.create_experiment(pipeline, artifact_location=(home.mlflow / "artifacts" / pipeline).as_uri())
+    )
 
 
 def log_attempt(
@@ -68,7 +70,9 @@ def log_attempt(
 
     client = connect(home)
     experiment = experiment_id(client, home, config.pipeline)
-    found = client.search_runs([experiment], f"tags.`{ATTEMPT_TAG}` = '{attempt.id}' and tags.`evergreen.complete` = 'yes'")
+    found = client.search_runs(
+        [experiment], f"tags.`{ATTEMPT_TAG}` = '{attempt.id}' and tags.`evergreen.complete` = 'yes'"
+    )
     if found:
         return str(found[0].info.run_id)
     with mlflow.start_run(experiment_id=experiment, run_name=attempt.id, tags=run_tags(attempt)) as run:
@@ -94,7 +98,11 @@ def run_tags(attempt: Attempt) -> dict[str, str]:
 def run_parameters(config: PipelineConfig) -> dict[str, Any]:
     """What the training was told, flat."""
     sections = {"model": config.model, "training": config.training, "split": config.split}
-    flat = {f"{name}.{k}": v for name, section in sections.items() for k, v in section.model_dump(mode="json").items()}
+    flat = {
+        f"{name}.{k}": v
+        for name, section in sections.items()
+        for k, v in section.model_dump(mode="json").items()
+    }
     return {**flat, "target": config.data.target, "features": ", ".join(config.features)[:500]}
 
 
@@ -112,7 +120,10 @@ def log_numbers(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
     ]
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
     results |= {f"baseline_{k}": v for k, v in evaluation.baseline_metrics.items()}
-    results |= {f"champion_{k}": v for k, v in (evaluation.comparison.champion_metrics if evaluation.comparison else {}).items()}
+    results |= {
+        f"champion_{k}": v
+        for k, v in (evaluation.comparison.champion_metrics if evaluation.comparison else {}).items()
+    }
     results |= {"train_seconds": trained.seconds, **trained.details}
     client.log_batch(run_id, [*course, *(Metric(k, float(v), now, 0) for k, v in results.items())][:1000])
 
@@ -126,7 +137,9 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
     smoke = Path(attempt.folder) / "smoke"
     inputs, outputs = example(smoke, load_bundle(Path(trained.folder), trained.files).inputs)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # it would infer a signature from type hints; ours is given
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # it would infer a signature from type hints; ours is given
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).parent / "pyfunc_model.py"),
@@ -144,7 +157,11 @@ def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]
 
     rows = pd.read_parquet(smoke / "rows.parquet")[inputs]
     texts = rows.select_dtypes(exclude=["number", "datetime"]).columns
-    rows = rows.astype(dict.fromkeys(texts, object)).where(rows.notna(), None).astype(rows.select_dtypes("number").dtypes)
+    rows = (
+        rows.astype(dict.fromkeys(texts, object))
+        .where(rows.notna(), None)
+        .astype(rows.select_dtypes("number").dtypes)
+    )
     return rows, pd.read_parquet(smoke / "expected.parquet")
 
 
@@ -157,7 +174,11 @@ def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
         ensure_model(client, name)
         model_uri = client.get_run(run_id).outputs.model_outputs[0].model_id
         tags = run_tags(attempt)
-        found = [client.create_model_version(name, f"models:/{model_uri}", run_id=run_id, model_id=model_uri, tags=tags)]
+        found = [
+            client.create_model_version(
+                name, f"models:/{model_uri}", run_id=run_id, model_id=model_uri, tags=tags
+            )
+        ]
     version = int(found[0].version)
     client.set_registered_model_alias(name, "challenger", str(version))
     return ModelVersion(name=name, version=version, run_id=run_id, attempt=attempt.id)
@@ -207,10 +228,14 @@ def copy_bundle(home: Home, name: str, version: int, folder: Path) -> None:
         uri = f"models:/{name}/{version}/artifacts/{BUNDLE}"
         source = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(draft)))
     except (MlflowException, OSError) as error:
-        raise StackError(f"MLflow does not hand out {name} version {version}: {error}", "Is it deleted there?") from error
+        raise StackError(
+            f"MLflow does not hand out {name} version {version}: {error}", "Is it deleted there?"
+        ) from error
     bundle = next((p for p in (source / BUNDLE, source) if (p / "model.json").exists()), None)
     if bundle is None:
-        raise EvergreenError(f"Version {version} of {name} in MLflow holds no bundle of ours.", "Deploy another version.")
+        raise EvergreenError(
+            f"Version {version} of {name} in MLflow holds no bundle of ours.", "Deploy another version."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     bundle.replace(folder)
     shutil.rmtree(draft, ignore_errors=True)

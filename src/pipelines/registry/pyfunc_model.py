@@ -22,7 +22,9 @@ class EvergreenModel(PythonModel):  # type: ignore[misc]
         folder = Path(context.artifacts["bundle"])
         self.bundle = load_bundle(folder, recorded_files(folder))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:  # noqa: ARG002
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         return self.bundle.predict(model_input)
 
 

@@ -76,7 +76,9 @@ def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
     if description.task == "regression":
         scaled: NDArray[Any] = ((target.to_numpy() - description.mean) / description.scale).astype("float32")
         return scaled
-    codes: NDArray[Any] = pd.Categorical(target.astype(str), categories=description.classes).codes.astype("int64")
+    codes: NDArray[Any] = pd.Categorical(target.astype(str), categories=description.classes).codes.astype(
+        "int64"
+    )
     return codes
 
 

@@ -32,12 +32,15 @@ Progress = Callable[[dict[str, Any]], None]
 def plan_attempt(config: PipelineConfig, home: Home, snapshot: Snapshot, cause: str | None) -> Attempt:
     """The attempt that this snapshot and definition ask for; the same two give the same id, whatever the cause."""
     learnt_from = config.model_dump(
-        mode="json", include={"pipeline", "task", "metric", "data", "columns", "split", "model", "training", "gates"}
+        mode="json",
+        include={"pipeline", "task", "metric", "data", "columns", "split", "model", "training", "gates"},
     )
     key = json.dumps([TRAINING_VERSION, snapshot.fingerprint, learnt_from], sort_keys=True)
     attempt_id = f"{config.pipeline}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     folder = home.pipeline(config.pipeline).attempts / attempt_id
-    return Attempt(id=attempt_id, pipeline=config.pipeline, snapshot=snapshot, folder=str(folder), cause=cause)
+    return Attempt(
+        id=attempt_id, pipeline=config.pipeline, snapshot=snapshot, folder=str(folder), cause=cause
+    )
 
 
 def fit_model(config: PipelineConfig, attempt: Attempt) -> TrainedModel:
@@ -50,7 +53,10 @@ def fit_model(config: PipelineConfig, attempt: Attempt) -> TrainedModel:
     if not result.exists():
         folder.mkdir(parents=True, exist_ok=True)
         log.info("Training attempt %s", attempt.id)
-        write_whole(folder / "spec.json", json.dumps({"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}))
+        write_whole(
+            folder / "spec.json",
+            json.dumps({"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}),
+        )
         (folder / "error.json").unlink(missing_ok=True)
         follow(choose_launcher(attempt), attempt, config.training.timeout.total_seconds(), EpochLog())
     return TrainedModel.model_validate_json(result.read_text())
@@ -64,12 +70,17 @@ def follow(launcher: Launcher, attempt: Attempt, seconds: float, progress: Progr
             raise_failure(folder, attempt)
             if not launcher.running():
                 if starts == MOST_STARTS:
-                    raise TrainingFailed(f"{attempt.id}: the training process died {starts} times.", log_hint(folder))
+                    raise TrainingFailed(
+                        f"{attempt.id}: the training process died {starts} times.", log_hint(folder)
+                    )
                 launcher.start()
                 starts += 1
             if time.monotonic() > deadline:
                 launcher.stop()
-                raise TrainingFailed(f"{attempt.id}: not done after {seconds:.0f} s.", "Raise `training.timeout`, or train less.")
+                raise TrainingFailed(
+                    f"{attempt.id}: not done after {seconds:.0f} s.",
+                    "Raise `training.timeout`, or train less.",
+                )
             time.sleep(POLL_SECONDS)
             seen = report_progress(folder, seen, progress)
     except (KeyboardInterrupt, SystemExit):
@@ -88,7 +99,9 @@ def raise_failure(folder: Path, attempt: Attempt) -> None:
     if path.exists():
         error = json.loads(path.read_text())
         kind = DataError if error.get("data") else TrainingFailed
-        raise kind(f"{attempt.id}: {error['message']}", " ".join(filter(None, [error.get("hint"), log_hint(folder)])))
+        raise kind(
+            f"{attempt.id}: {error['message']}", " ".join(filter(None, [error.get("hint"), log_hint(folder)]))
+        )
 
 
 def log_hint(folder: Path) -> str:

@@ -62,13 +62,16 @@ def run(folder: Path) -> int:
     spec = json.loads((folder / "spec.json").read_text())
     started = time.monotonic()
     try:
-        config, attempt = PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"])
+        config, attempt = (
+            PipelineConfig.model_validate(spec["config"]),
+            Attempt.model_validate(spec["attempt"]),
+        )
         details = train(config, attempt, folder)
     except EvergreenError as error:
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
         write_whole(folder / "error.json", json.dumps(words))
         return 1
-    except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
+    except Exception as error:
         traceback.print_exc()
         write_whole(folder / "error.json", json.dumps({"message": f"{type(error).__name__}: {error}"[:2000]}))
         return 1
@@ -76,7 +79,9 @@ def run(folder: Path) -> int:
     return 0
 
 
-def write_result(folder: Path, attempt: Attempt, config: PipelineConfig, details: dict[str, float], seconds: float) -> None:
+def write_result(
+    folder: Path, attempt: Attempt, config: PipelineConfig, details: dict[str, float], seconds: float
+) -> None:
     """Seal the bundle with the hash of each file."""
     from pipelines.models.bundle import hash_files
 
@@ -111,7 +116,9 @@ def fit_boosting(folder: Path, description: Description, seed: int) -> dict[str,
     from pipelines.training.arrays import load_arrays
 
     data = load_arrays(folder)
-    kind = HistGradientBoostingRegressor if description.task == "regression" else HistGradientBoostingClassifier
+    kind = (
+        HistGradientBoostingRegressor if description.task == "regression" else HistGradientBoostingClassifier
+    )
     coded = np.arange(data["x"].shape[1]) >= description.numbers
     model = kind(random_state=seed, categorical_features=coded if coded.any() else None)
     model.fit(data["x"], data["y"], sample_weight=data["weight"])
@@ -119,7 +126,9 @@ def fit_boosting(folder: Path, description: Description, seed: int) -> dict[str,
     return {"iterations": float(model.n_iter_)}
 
 
-def fit_network(config: PipelineConfig, attempt: Attempt, folder: Path, description: Description) -> dict[str, float]:
+def fit_network(
+    config: PipelineConfig, attempt: Attempt, folder: Path, description: Description
+) -> dict[str, float]:
     """The built-in network by Ray Train; the best epoch's weights go into the bundle."""
     import ray
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig

@@ -21,10 +21,15 @@ def train_loop(settings: dict[str, Any]) -> None:
     import ray.train
     import torch
 
-    training, description = Training.model_validate(settings["training"]), Description.model_validate(settings["description"])
+    training, description = (
+        Training.model_validate(settings["training"]),
+        Description.model_validate(settings["description"]),
+    )
     torch.manual_seed(training.seed)
     context = ray.train.get_context()
-    run = Run(Path(settings["folder"]), training, description, context.get_world_rank(), context.get_world_size())
+    run = Run(
+        Path(settings["folder"]), training, description, context.get_world_rank(), context.get_world_size()
+    )
     # Ray's local mode forgets its checkpoints with the process; there the attempt's own folder keeps the last one.
     kept = run.folder / "checkpoint" if settings["in_process"] else None
     run.restore(own_checkpoint(kept) if kept else ray.train.get_checkpoint())
@@ -35,7 +40,9 @@ def train_loop(settings: dict[str, Any]) -> None:
         with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
             run.save(Path(folder))
             checkpoint = ray.train.Checkpoint.from_directory(folder) if run.rank == 0 else None
-            ray.train.report({"epoch": run.epoch, "loss": run.loss, "validation": run.validation}, checkpoint=checkpoint)
+            ray.train.report(
+                {"epoch": run.epoch, "loss": run.loss, "validation": run.validation}, checkpoint=checkpoint
+            )
     run.write_best()
 
 
@@ -49,11 +56,19 @@ def own_checkpoint(folder: Path) -> Any:
 class Run:
     """The state of one training on one worker."""
 
-    def __init__(self, folder: Path, training: Training, description: Description, rank: int, world: int) -> None:
+    def __init__(
+        self, folder: Path, training: Training, description: Description, rank: int, world: int
+    ) -> None:
         import ray.train.torch as ray_torch
         import torch
 
-        self.folder, self.training, self.description, self.rank, self.world = folder, training, description, rank, world
+        self.folder, self.training, self.description, self.rank, self.world = (
+            folder,
+            training,
+            description,
+            rank,
+            world,
+        )
         self.device = ray_torch.get_device()
         self._load(folder)
         self.network = build_network(description).to(self.device)
@@ -88,7 +103,9 @@ class Run:
         self.epoch += 1
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate()
-        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(self.training.seed * 100_003 + self.epoch))
+        order = torch.randperm(
+            len(self.x), generator=torch.Generator().manual_seed(self.training.seed * 100_003 + self.epoch)
+        )
         torch.manual_seed(self.training.seed * 100_003 + self.epoch)  # dropout, too
         self.model.train()
         size, total = self.training.batch_size, torch.zeros((), device=self.device)
@@ -98,7 +115,9 @@ class Run:
         self.loss = float(total) / whole
         self.seconds = time.monotonic() - started
         if not math.isfinite(self.loss):
-            raise ValueError(f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate, or look for extreme values.")
+            raise ValueError(
+                f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate, or look for extreme values."
+            )
 
     def _step(self, rows: Any) -> Any:
         """One update from the rows of this worker; the workers' gradients are averaged."""
@@ -194,5 +213,9 @@ class Run:
 
         if self.rank == 0:
             torch.save(self.best_state, self.folder / "bundle" / "weights.pt")
-            numbers = {"epochs": float(self.epoch), "best_epoch": float(self.best_epoch), "validation_loss": self.best}
+            numbers = {
+                "epochs": float(self.epoch),
+                "best_epoch": float(self.best_epoch),
+                "validation_loss": self.best,
+            }
             (self.folder / "best.json").write_text(json.dumps(numbers))

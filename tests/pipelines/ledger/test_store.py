@@ -106,7 +106,9 @@ def test_of_two_racing_promotions_exactly_one_goes_through(home: Home, ledger: L
     assert [p.seq for p in ledger.champions("trips")] == list(range(1, TRIES + 1))
 
 
-def test_the_same_promotion_asked_for_twice_in_one_moment_goes_through_once(home: Home, ledger: Ledger) -> None:
+def test_the_same_promotion_asked_for_twice_in_one_moment_goes_through_once(
+    home: Home, ledger: Ledger
+) -> None:
     previous = None
     for turn in range(1, TRIES + 1):
         first, second = race(home, [promotion(turn, previous)] * 2)
@@ -155,7 +157,9 @@ def test_processes_that_open_and_promote_at_once(tmp_path: Path) -> None:
     assert len(Ledger.open(Home(tmp_path / "home")).champions("trips")) == 1
 
 
-def test_opening_again_leaves_everything_and_makes_the_tables_that_we_declare(home: Home, ledger: Ledger) -> None:
+def test_opening_again_leaves_everything_and_makes_the_tables_that_we_declare(
+    home: Home, ledger: Ledger
+) -> None:
     ledger.promote(promotion(1, None))
     again = open_engine(home.ledger)
     assert form_of(again) == HEAD
@@ -163,7 +167,9 @@ def test_opening_again_leaves_everything_and_makes_the_tables_that_we_declare(ho
     inspector = sa.inspect(again)
     for name, declared in tables.metadata.tables.items():
         assert [c["name"] for c in inspector.get_columns(name)] == [c.name for c in declared.columns]
-        assert inspector.get_pk_constraint(name)["constrained_columns"] == [c.name for c in declared.primary_key]
+        assert inspector.get_pk_constraint(name)["constrained_columns"] == [
+            c.name for c in declared.primary_key
+        ]
     assert again.connect().scalar(sa.text("PRAGMA journal_mode")) == "wal"
 
 
@@ -207,7 +213,9 @@ def test_an_attempt_is_one_however_often_it_starts(ledger: Ledger) -> None:
 
 
 def test_a_version_s_model_is_found_by_its_number(ledger: Ledger) -> None:
-    trained = TrainedModel(attempt="trips-1", kind="network", folder="b", files={"model.json": "00"}, seconds=1.0)
+    trained = TrainedModel(
+        attempt="trips-1", kind="network", folder="b", files={"model.json": "00"}, seconds=1.0
+    )
     ledger.start_attempt(attempt())
     with pytest.raises(UsageError, match=r"no version 4 .versions: none"):
         ledger.trained("trips", 4)

@@ -71,7 +71,9 @@ def test_answers(pack: Pack, table: Any, kind: str, task: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_row_is_answered_alone_as_in_company_and_in_any_order(pack: Pack, table: Any, kind: str, task: str) -> None:
+def test_each_row_is_answered_alone_as_in_company_and_in_any_order(
+    pack: Pack, table: Any, kind: str, task: str
+) -> None:
     bundle = opened(pack(kind, task))
     rows = table(40, seed=9).set_axis([f"r{i}" for i in range(40)])
     together = bundle.predict(rows)
@@ -91,14 +93,20 @@ def test_the_inputs_are_what_a_caller_must_send(pack: Pack, table: Any) -> None:
     assert sorted(bundle.inputs) == ["at", "distance", "passengers", "zone"]
     assert sorted(bundle.features) == ["distance", "passengers", "zone"]
     rows = table(5)
-    np.testing.assert_array_equal(bundle.predict(rows[bundle.inputs]), bundle.predict(rows[rows.columns[::-1]]))
+    np.testing.assert_array_equal(
+        bundle.predict(rows[bundle.inputs]), bundle.predict(rows[rows.columns[::-1]])
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_changed_byte_and_nothing_is_loaded(pack: Pack, kind: str) -> None:
     folder = pack(kind, "binary")
     files = hash_files(folder)
-    assert set(files) == {"model.json", "features.skops", "weights.pt" if kind == "network" else "estimator.skops"}
+    assert set(files) == {
+        "model.json",
+        "features.skops",
+        "weights.pt" if kind == "network" else "estimator.skops",
+    }
     for name in files:
         path, content = folder / name, (folder / name).read_bytes()
         changed = bytearray(content)

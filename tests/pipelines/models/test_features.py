@@ -13,7 +13,12 @@ from pipelines.config import ColumnType
 from pipelines.models.features import RARE, cardinalities, feature_types, fit_features, transform
 
 Trips = Callable[..., pd.DataFrame]
-TYPES: dict[str, ColumnType] = {"at": "time", "zone": "category", "distance": "number", "passengers": "number"}
+TYPES: dict[str, ColumnType] = {
+    "at": "time",
+    "zone": "category",
+    "distance": "number",
+    "passengers": "number",
+}
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +77,19 @@ def test_a_column_with_nothing_in_it_later(rows: pd.DataFrame, step: Any, column
     """Ten rows without a value answer as one of them does in the company of others."""
     bare = rows.head(10).assign(**{column: empty})
     company = rows.iloc[[*range(10), *range(380, 400)]]
-    mixed = transform(step, company.assign(**{column: company[column].where(np.arange(30) >= 10)}), TYPES)[:10]
+    mixed = transform(step, company.assign(**{column: company[column].where(np.arange(30) >= 10)}), TYPES)[
+        :10
+    ]
     alone = transform(step, bare, TYPES)
     assert np.isfinite(alone).all()
     np.testing.assert_array_equal(alone, mixed)
 
 
 def test_a_gap_where_training_had_none(table: Trips) -> None:
-    frame, types = table(300)[["passengers"]].assign(x=np.arange(300.0)), {"passengers": "number", "x": "number"}
+    frame, types = (
+        table(300)[["passengers"]].assign(x=np.arange(300.0)),
+        {"passengers": "number", "x": "number"},
+    )
     fitted = fit_features(frame, types)  # type: ignore[arg-type]
     later = transform(fitted, frame.head(2).assign(passengers=[np.nan, 2.0], x=[1.0, np.nan]), types)  # type: ignore[arg-type]
     assert np.isfinite(later).all()
@@ -106,7 +116,12 @@ def test_time_becomes_the_calendar(step: Any, rows: pd.DataFrame) -> None:
 
 
 def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., Any]) -> None:
-    assert feature_types(define()) == {"zone": "category", "distance": "number", "passengers": "number", "at": "time"}
+    assert feature_types(define()) == {
+        "zone": "category",
+        "distance": "number",
+        "passengers": "number",
+        "at": "time",
+    }
 
 
 def test_the_frame_is_left_as_it_was(rows: pd.DataFrame, step: Any) -> None:
