@@ -1,4 +1,4 @@
-"""From a snapshot to the arrays that a training loop reads, and the preprocessing fitted on the training part alone."""
+"""From a snapshot to a training loop's arrays, with preprocessing fitted on the training part alone."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def describe_model(config: PipelineConfig, target: pd.Series, step: Any, width: 
 
 
 def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
-    """The target as the loop wants it: standardised values, or the number of each class (-1 for one never seen)."""
+    """The target as the loop wants it: standardised values, or each class's number (-1: never seen)."""
     import pandas as pd
 
     if description.task == "regression":
@@ -83,7 +83,7 @@ def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
 
 
 def recency_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float32]:
-    """How much each row counts, mean 1: half for every half-life that it is older than the newest; all alike without one."""
+    """How much each row counts, mean 1: half for each half-life of age; all alike without one."""
     import numpy as np
 
     half_life, timestamp = config.training.half_life, config.data.timestamp

@@ -30,7 +30,10 @@ Progress = Callable[[dict[str, Any]], None]
 
 
 def plan_attempt(config: PipelineConfig, home: Home, snapshot: Snapshot, cause: str | None) -> Attempt:
-    """The attempt that this snapshot and definition ask for; the same two give the same id, whatever the cause."""
+    """The attempt that this snapshot and definition ask for.
+
+    The same two give the same id, whatever the cause.
+    """
     learnt_from = config.model_dump(
         mode="json",
         include={"pipeline", "task", "metric", "data", "columns", "split", "model", "training", "gates"},
@@ -63,7 +66,7 @@ def fit_model(config: PipelineConfig, attempt: Attempt) -> TrainedModel:
 
 
 def follow(launcher: Launcher, attempt: Attempt, seconds: float, progress: Progress) -> None:
-    """Return when there is a result; start the driver again, a bounded number of times, when it dies without one."""
+    """Return when there is a result; a driver that dies without one is started again, a few times."""
     folder, deadline, starts, seen = Path(attempt.folder), time.monotonic() + seconds, 0, 0
     try:
         while not (folder / "result.json").exists():
@@ -203,7 +206,10 @@ class RayJob:
         self.attempt, self.client = attempt, JobSubmissionClient(address)
 
     def _ids(self) -> list[str]:
-        """This attempt's submissions, first to last; Ray never takes an id twice, so later ones carry a number."""
+        """This attempt's submissions, first to last.
+
+        Ray never takes an id twice, so later ones carry a number.
+        """
         found = [job.submission_id for job in self.client.list_jobs() if job.submission_id]
         mine = [i for i in found if i == self.attempt.id or i.startswith(f"{self.attempt.id}.")]
         return sorted(mine, key=lambda i: (len(i), i))
@@ -238,7 +244,10 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock; the kernel lets go of it when the process dies, however it dies."""
+    """Whether a living process holds the lock.
+
+    The kernel lets go of it when the process dies, however it dies.
+    """
     if not path.exists():
         return False
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
 """`python -m pipelines.training.driver FOLDER`: the process of one attempt, from snapshot to bundle.
 
-It reads spec.json and writes result.json, or error.json where the attempt cannot succeed. Killed at any moment and started
-again, it goes on from the last checkpoint.
+It reads spec.json and writes result.json, or error.json where the attempt cannot succeed. Killed at any
+moment and started again, it goes on from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from pipelines.models.bundle import Description
 
 SETTINGS = {
-    # Idle threads sleep. Spinning, as is the default, an epoch took 20 s instead of 0.1 beside two busy processes on 2 cores.
+    # Idle threads sleep. Spinning, as is the default, an epoch took 20 s instead of 0.1 beside two busy
+    # processes on 2 cores.
     "OMP_WAIT_POLICY": "passive",
-    # How often the controller looks at its workers; each epoch waits for it, and Ray's own 2 s were most of an epoch.
+    # How often the controller looks at its workers; each epoch waits, and Ray's own 2 s were most of one.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
 }
 
@@ -46,7 +47,10 @@ def main(folder: Path) -> int:
 
 
 def take_lock(lock: BinaryIO) -> bool:
-    """Whether this process is the attempt's driver; a few tries, since whoever asks `is_locked` holds it for a moment."""
+    """Whether this process is the attempt's driver.
+
+    A few tries, since whoever asks `is_locked` holds it for a moment.
+    """
     for _ in range(10):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -71,7 +75,7 @@ def run(folder: Path) -> int:
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
         write_whole(folder / "error.json", json.dumps(words))
         return 1
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
         traceback.print_exc()
         write_whole(folder / "error.json", json.dumps({"message": f"{type(error).__name__}: {error}"[:2000]}))
         return 1
@@ -163,7 +167,10 @@ def fit_network(
 
 
 def choose_workers(config: PipelineConfig) -> tuple[int, bool]:
-    """How many workers, and whether each has a GPU. Raises EvergreenError where the cluster can never give so many."""
+    """How many workers, and whether each has a GPU.
+
+    Raises EvergreenError where the cluster can never give so many.
+    """
     import ray
     import torch
 
@@ -171,7 +178,9 @@ def choose_workers(config: PipelineConfig) -> tuple[int, bool]:
     asked = config.training.workers
     if not cluster and asked in ("auto", 0):
         return 0, torch.cuda.is_available()
-    # An own small cluster is started where there is none; its dashboard would cost seconds and serve nobody.
+    # An own small cluster is started where there is none; its dashboard and a watch for preempted nodes would cost seconds.
+    if not cluster:
+        set_environment({"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"})
     ray.init(address=cluster, include_dashboard=None if cluster else False, log_to_driver=True)
     have = ray.cluster_resources()
     cpus, gpus = int(have.get("CPU", 0)), int(have.get("GPU", 0))

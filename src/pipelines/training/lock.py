@@ -13,7 +13,10 @@ from pipelines.progress import log
 
 @contextmanager
 def one_at_a_time(home: Home, pipeline: str) -> Iterator[None]:
-    """Wait until no other training of the pipeline runs on this host; a process that dies lets go of its turn."""
+    """Wait until no other training of the pipeline runs on this host.
+
+    A process that dies lets go of its turn.
+    """
     path = home.pipeline(pipeline).lock
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:

@@ -1,4 +1,4 @@
-"""The training loop of one worker: rows in memory, batched by index, best epoch kept, resumable after every epoch."""
+"""One worker's training loop: rows in memory, batched by index, best epoch kept, resumable at each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def train_loop(settings: dict[str, Any]) -> None:
     run = Run(
         Path(settings["folder"]), training, description, context.get_world_rank(), context.get_world_size()
     )
-    # Ray's local mode forgets its checkpoints with the process; there the attempt's own folder keeps the last one.
+    # Ray's local mode forgets checkpoints with the process; there the attempt's own folder keeps the last.
     kept = run.folder / "checkpoint" if settings["in_process"] else None
     run.restore(own_checkpoint(kept) if kept else ray.train.get_checkpoint())
     while not run.finished():
@@ -96,7 +96,7 @@ class Run:
         return self.epoch >= self.training.epochs or self.epoch - self.best_epoch >= self.training.patience
 
     def train_epoch(self) -> None:
-        """One pass over the rows, in an order that depends on seed and epoch alone, so that a resumed run repeats it."""
+        """One pass over the rows, in an order of seed and epoch alone, so that a resumed run repeats it."""
         import torch
 
         started = time.monotonic()
@@ -110,13 +110,14 @@ class Run:
         self.model.train()
         size, total = self.training.batch_size, torch.zeros((), device=self.device)
         whole = max(1, len(order) // size)
-        for batch in order[: whole * size].to(self.device).split(size):
+        for batch in torch.split(order[: whole * size].to(self.device), size):
             total += self._step(batch[self.rank :: self.world])
         self.loss = float(total) / whole
         self.seconds = time.monotonic() - started
         if not math.isfinite(self.loss):
             raise ValueError(
-                f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate, or look for extreme values."
+                f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate,"
+                " or look for extreme values."
             )
 
     def _step(self, rows: Any) -> Any:
@@ -144,12 +145,16 @@ class Run:
         return self.training.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
     def validate(self) -> None:
-        """The loss on the validation rows decides which epoch is the best; rank 0's number holds for all workers."""
+        """The loss on the validation rows decides which epoch is the best.
+
+        Rank 0's number holds for all workers.
+        """
         import torch
 
         self.model.eval()
         with torch.inference_mode():
-            pieces = zip(self.x_validation.split(65_536), self.y_validation.split(65_536), strict=True)
+            x, y = self.x_validation, self.y_validation
+            pieces = zip(torch.split(x, 65_536), torch.split(y, 65_536), strict=True)
             losses = torch.cat([self._losses(self.network(x), y) for x, y in pieces])
         value = losses.mean()
         if self.world > 1:
