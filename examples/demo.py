@@ -1,8 +1,10 @@
-"""`python -m examples.demo [--keep]`: the whole loop on the built-in example, with the real parts, in a few minutes.
+"""`python -m examples.demo [--keep]`: the whole loop on the built-in example, with the real parts, in a few
+minutes.
 
-A city's rides, week by week: a model is trained and promoted, two calm weeks pass, a heat wave moves the inputs, a new metro line
-changes what they mean. The script feeds weeks in and looks; that training starts again is the automation's doing. Each
-claim is checked, and the first that does not hold ends the demo with exit code 1.
+A city's rides, week by week: a model is trained and promoted, two calm weeks pass, a heat wave moves the
+inputs, a new metro line changes what they mean. The script feeds weeks in and looks; that training starts
+again is the automation's doing. Each claim is checked, and the first that does not hold ends the demo with
+exit code 1.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ def first_model(demo: Demo) -> None:
     def deploy() -> None:
         try:
             apply(demo.config)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (raised again below, in the thread that can answer)
             failures.append(error)
 
     deploying = threading.Thread(target=deploy)
@@ -253,7 +255,8 @@ def run(demo: Demo) -> None:
         better = after.realised.value < 0.75 * before.realised.value
         claim(
             better,
-            f"quality is back: rmse {before.realised.value:.3g} in week 15, {after.realised.value:.3g} in week 16",
+            f"quality is back: rmse {before.realised.value:.3g} in week 15,"
+            f" {after.realised.value:.3g} in week 16",
         )
 
 

@@ -13,7 +13,7 @@ from tasks.registry import deploy_champion
 
 @flow(name="maintenance")
 def maintenance() -> dict[str, list[str]]:
-    """Serve every champion that is not served yet, send every event that was not sent, compact the prediction logs."""
+    """Serve champions that are not served yet, send events that were not sent, compact prediction logs."""
     home = Home.at()
     behind = out_of_step(home)
     for pipeline in behind:

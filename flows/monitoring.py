@@ -1,4 +1,7 @@
-"""Judges the windows of logged predictions that are due. It never trains: it decides, stores the cause and says so."""
+"""Judges the windows of logged predictions that are due.
+
+It never trains: it decides, stores the cause and says so.
+"""
 
 from __future__ import annotations
 

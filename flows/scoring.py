@@ -15,7 +15,7 @@ from tasks.scoring import add_labels, score_file
 
 
 @flow(name="scoring", flow_run_name="score-{pipeline}")
-def scoring(pipeline: str, input: str, output: str) -> ScoreResult:  # noqa: A002  (the word that people type)
+def scoring(pipeline: str, input: str, output: str) -> ScoreResult:
     """Score a file with the champion; each row is logged like an online prediction.
 
     Args:
@@ -29,7 +29,7 @@ def scoring(pipeline: str, input: str, output: str) -> ScoreResult:  # noqa: A00
 
 
 @flow(name="labels", flow_run_name="labels-{pipeline}")
-def labelling(pipeline: str, input: str) -> LabelResult:  # noqa: A002
+def labelling(pipeline: str, input: str) -> LabelResult:
     """Take in the true values of earlier predictions.
 
     Args:

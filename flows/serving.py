@@ -14,7 +14,7 @@ from tasks.serving import confirm_serving
 
 @flow(name="deploy", flow_run_name="deploy-{pipeline}")
 def deploy(pipeline: str, version: int | None = None, reason: str = "chosen by hand") -> ServedModel:
-    """Make a registered version champion and serve it; without a version, serve the champion that the ledger names.
+    """Make a registered version champion and serve it; without a version, serve the ledger's champion.
 
     Args:
         pipeline: name of a known pipeline, or the path of its pipeline.yaml.

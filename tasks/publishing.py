@@ -33,8 +33,8 @@ def publish(key: str, markdown: str, description: str) -> None:
 def send_causes(home: Home, pipeline: str | None = None) -> list[str]:
     """Tell Prefect of every stored cause that it has not heard of, and note that it has; the ids sent.
 
-    The event is posted, not emitted in the background: its arrival is what counts. Without a server the causes stay stored,
-    and the maintenance flow sends them later.
+    The event is posted, not emitted in the background: its arrival is what counts. Without a server the
+    causes stay stored, and the maintenance flow sends them later.
     """
     import httpx
     from prefect.settings import get_current_settings

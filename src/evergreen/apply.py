@@ -1,4 +1,4 @@
-"""Deployments of a pipeline, by name: what prefect.yaml declares for the example, with this pipeline's words."""
+"""Deployments of a pipeline, by name: what prefect.yaml declares for the example, in its own words."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def declare(config: PipelineConfig) -> dict[str, Any]:
 
 
 def rename(entry: dict[str, Any], config: PipelineConfig) -> dict[str, Any]:
-    """One deployment with the pipeline's name, schedule and event; the ledger knows where the name's definition lies."""
+    """One deployment with the pipeline's name, schedule and event.
+
+    The ledger knows where the name's definition lies.
+    """
     if "pipeline" not in entry.get("parameters", {}):
         return entry
     stage = entry["entrypoint"].split(".")[1]
@@ -60,7 +63,10 @@ def rename_trigger(trigger: dict[str, Any], pipeline: str) -> dict[str, Any]:
 
 
 def apply(config: PipelineConfig) -> list[str]:
-    """Create or update the deployments of a pipeline by Prefect's own command; their names. Raises StackError."""
+    """Create or update the deployments of a pipeline by Prefect's own command; their names.
+
+    Raises StackError.
+    """
     declared = declare(config)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"

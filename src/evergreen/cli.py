@@ -14,7 +14,8 @@ from pipelines.home import Home
 
 app = typer.Typer(
     name="evergreen",
-    help="Train a model on a table that grows, let it in when the evidence says so, watch it, train it again when it fails.",
+    help="Train a model on a table that grows, let it in when the evidence says so, watch it, train it again"
+    " when it fails.",
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def known(pipeline: str) -> str:
-    """The pipeline's name, once its definition has been read: a mistake in it is answered before any server starts."""
+    """The pipeline's name, once its definition is read: a mistake is answered before any server starts."""
     from pipelines.registration import open_pipeline
 
     return open_pipeline(Home.at(), pipeline).pipeline
@@ -164,7 +165,10 @@ def labels(pipeline: Pipeline, input: Input) -> Answer:
     from flows.scoring import labelling
 
     result = labelling(known(pipeline), str(input))
-    words = f"{result.matched:,} labels matched a prediction, {result.unmatched:,} did not, {result.corrected:,} were corrected."
+    words = (
+        f"{result.matched:,} labels matched a prediction, {result.unmatched:,} did not,"
+        f" {result.corrected:,} were corrected."
+    )
     return result.model_dump(mode="json"), lambda: out.print(words), 0
 
 

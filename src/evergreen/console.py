@@ -125,7 +125,7 @@ def respond(work: Callable[[], Answer], json_output: bool, debug: bool) -> int:
         return fail(error, type(error).__name__, json_output, debug)
     except KeyboardInterrupt:
         return fail(EvergreenError("Interrupted."), "Interrupted", json_output, debug)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (a traceback is no answer)
         wrapped = EvergreenError(f"{type(error).__name__}: {error}", "`--debug` shows where.")
         return fail(wrapped, type(error).__name__, json_output, debug)
     if json_output:

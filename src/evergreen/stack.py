@@ -1,4 +1,4 @@
-"""The local stack: Prefect server and worker, MLflow, a Ray node and the prediction service, on loopback only."""
+"""The local stack, on loopback only: Prefect server and worker, MLflow, a Ray node, prediction service."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def prefect_settings(home: Home) -> dict[str, str]:
         "PREFECT_LOGGING_EXTRA_LOGGERS": "evergreen",
         "PREFECT_LOGGING_LOGGERS_EVERGREEN_LEVEL": "INFO",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-        # The server that Prefect starts for a flow without one makes its database first, which a busy machine does slowly.
+        # The server that Prefect starts for a flow without one makes its database first, which a busy machine
+        # does slowly.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         HOME_VARIABLE: str(home.root),
@@ -76,14 +77,14 @@ def ray_settings(home: Home) -> dict[str, str]:
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
         "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-        # Off, Ray leaves 127.0.0.1 as it is; on, it takes the outer address, so that other hosts can join, and every
-        # part of it listens on all interfaces. Its name tells only where it is off by itself.
+        # Off, Ray leaves 127.0.0.1 as it is; on, it takes the outer address, so that other hosts can join,
+        # and every part of it listens on all interfaces. Its name tells only where it is off by itself.
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     }
 
 
 def connect(home: Home) -> Stack:
-    """Make this process use the running stack, or Prefect's own small server and local files where none runs."""
+    """Make this process use the running stack, or Prefect's own small server and local files without one."""
     stack = read_stack(home)
     home.prefect.mkdir(parents=True, exist_ok=True)
     set_environment(prefect_settings(home))
@@ -96,7 +97,10 @@ def connect(home: Home) -> Stack:
 
 
 def up(home: Home, say: Say) -> Stack:
-    """Start what does not run, and return when all of it answers. Raises StackError, with nothing left running."""
+    """Start what does not run, and return when all of it answers.
+
+    Raises StackError, with nothing left running.
+    """
     stack = read_stack(home)
     if stack.running:
         return stack
@@ -184,7 +188,10 @@ def worker_command() -> list[str]:
 
 
 def mlflow_command(home: Home, port: int) -> list[str]:
-    """One worker process: SQLite wants few writers. Files are read and written directly, not through the server."""
+    """One worker process: SQLite wants few writers.
+
+    Files are read and written directly, not through the server.
+    """
     home.mlflow.mkdir(parents=True, exist_ok=True)
     store, artifacts = f"sqlite:///{home.mlflow / 'mlflow.db'}", (home.mlflow / "artifacts").as_uri()
     command = [

@@ -1,4 +1,4 @@
-"""The definition of a pipeline: `pipeline.yaml` as frozen pydantic models, with errors that name line and key."""
+"""The definition of a pipeline: `pipeline.yaml` as frozen models, with errors that name line and key."""
 
 from __future__ import annotations
 
@@ -90,7 +90,10 @@ class Validation(Section):
 
 
 class Split(Section):
-    """Shares of the rows held back; by time, the latest are the test and those before them the validation part."""
+    """Shares of the rows held back.
+
+    By time, the latest are the test and those before them the validation part.
+    """
 
     by: Literal["time", "random"] = "random"
     validation: float = Field(0.2, gt=0, lt=1)
@@ -105,7 +108,7 @@ class Model(Section):
 
 
 class Training(Section):
-    """`workers: auto` is a worker per GPU, one on a cluster without GPUs, and local mode without a cluster."""
+    """`workers: auto` is a worker per GPU, one on a cluster without GPUs, local mode without a cluster."""
 
     workers: int | Literal["auto"] = "auto"
     epochs: int = Field(60, ge=1)
@@ -217,7 +220,7 @@ def load_config(path: Path | str) -> PipelineConfig:
     try:
         text = file.read_text(encoding="utf-8")
         tree = yaml.compose(text, Loader)
-        values = yaml.load(text, Loader)
+        values = yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{file}, line {line}: not YAML: {error.problem}.", "Mend that line.") from error

@@ -1,11 +1,11 @@
-"""The one module that touches the process environment: nothing phones home, and settings reach child processes."""
+"""The one module that touches the environment: nothing phones home, and settings reach child processes."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# `DO_NOT_TRACK=true` is the one value that Prefect, MLflow and Evidently all accept; Ray and Prefect's server have their own.
+# `DO_NOT_TRACK=true` is the one value that Prefect, MLflow and Evidently accept; the others have their own.
 NO_TELEMETRY = {
     "DO_NOT_TRACK": "true",
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -60,23 +60,24 @@ def threshold(evaluation: Evaluation, rule: Threshold) -> GateVerdict:
 def beats_baseline(evaluation: Evaluation) -> GateVerdict:
     """Better than the trivial baseline, beyond doubt: the whole interval of the difference lies above 0."""
     difference = evaluation.baseline_difference
+    value, baseline = (m[evaluation.metric] for m in (evaluation.metrics, evaluation.baseline_metrics))
     words = (
-        f"{evaluation.metric} {evaluation.metrics[evaluation.metric]:.4g} against {evaluation.baseline_metrics[evaluation.metric]:.4g}"
+        f"{evaluation.metric} {value:.4g} against {baseline:.4g}"
         f" ({evaluation.baseline}); better by {span(difference)} on {evaluation.rows} rows."
     )
     return GateVerdict(name="baseline", verdict=above(difference, 0.0), reason=words)
 
 
 def no_worse_than_champion(evaluation: Evaluation, margin: float) -> GateVerdict:
-    """Not worse than the champion by more than `margin` (a share of its metric), judged by the paired interval."""
+    """Not worse than the champion by more than `margin`, a share of its metric, by the paired interval."""
     comparison = evaluation.comparison
-    assert comparison is not None
-    champion = comparison.champion_metrics[evaluation.metric]
+    assert comparison is not None  # noqa: S101  (the caller asked)
+    value, champion = evaluation.metrics[evaluation.metric], comparison.champion_metrics[evaluation.metric]
     allowed = margin * abs(champion)
     words = (
-        f"{evaluation.metric} {evaluation.metrics[evaluation.metric]:.4g} against {champion:.4g} (champion, version"
-        f" {comparison.champion_version}) on the same {evaluation.rows} rows; better by {span(comparison.difference)},"
-        f" may be worse by {allowed:.3g}."
+        f"{evaluation.metric} {value:.4g} against {champion:.4g} (champion, version"
+        f" {comparison.champion_version}) on the same {evaluation.rows} rows;"
+        f" better by {span(comparison.difference)}, may be worse by {allowed:.3g}."
     )
     return GateVerdict(name="champion", verdict=not_below(comparison.difference, -allowed), reason=words)
 
@@ -89,7 +90,7 @@ def above(difference: Interval, bound: float) -> Verdict:
 
 
 def not_below(difference: Interval, bound: float) -> Verdict:
-    """As `above`, but the bound itself is allowed: a challenger equal to its champion is no worse, at any margin."""
+    """As `above`, but the bound is allowed: a challenger equal to its champion is no worse, at any margin."""
     return "pass" if difference.low >= bound and math.isfinite(difference.high) else above(difference, bound)
 
 

@@ -20,7 +20,7 @@ from pipelines.records import (
 
 
 def open_cause(home: Home, pipeline: str, cause: str | None, reason: str | None) -> Cause:
-    """The stored cause of a run: the one that an event names, else a new one for the person who started it."""
+    """The stored cause of a run: the one an event names, else a new one for the person who started it."""
     ledger = Ledger.open(home)
     found = ledger.cause(cause) if cause else None
     if found is not None:
@@ -40,7 +40,9 @@ def stale_reason(home: Home, cause: Cause) -> str | None:
     champion = Ledger.open(home).champion(cause.pipeline)
     if cause.version is None or champion is None or champion.version == cause.version:
         return None
-    return f"Cause {cause.id} was said of version {cause.version}; the champion is version {champion.version} now."
+    return (
+        f"Cause {cause.id} was said of version {cause.version}; now version {champion.version} is champion."
+    )
 
 
 def refuse_stale(cause: Cause, stale: str) -> TrainOutcome:
@@ -113,7 +115,8 @@ def plan_promotion(
     verdicts: list[GateVerdict],
 ) -> Promotion:
     """The promotion that the gates allow, against the champion that they compared with."""
-    why = f"{cause.reason}; passed {', '.join(v.name for v in verdicts)}: {config.metric} {evaluation.interval.value:.4g}"
+    passed = ", ".join(v.name for v in verdicts)
+    why = f"{cause.reason}; passed {passed}: {config.metric} {evaluation.interval.value:.4g}"
     return Promotion(
         pipeline=config.pipeline,
         seq=0,  # the ledger gives the number

@@ -23,7 +23,7 @@ class Stopwatch:
 
 
 class EpochLog:
-    """Epochs as log lines, at most one in `seconds`, so that a quick training does not flood whoever reads."""
+    """Epochs as log lines, at most one in `seconds`: a quick training does not flood whoever reads."""
 
     def __init__(self, seconds: float = 1.0) -> None:
         self.seconds, self._last = seconds, 0.0

@@ -1,4 +1,7 @@
-"""Challenger becomes champion: the ledger's row first, then the alias, then what is served. Each step may be repeated."""
+"""Challenger becomes champion: the ledger's row first, then the alias, then what is served.
+
+Each step may be repeated.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def require_champion(home: Home, pipeline: str) -> ServedModel:
 
 
 def register_version(home: Home, run_id: str, attempt: Attempt, trained: TrainedModel) -> ModelVersion:
-    """The version of an attempt in MLflow, registered once, and in the ledger with the hashes of its files."""
+    """The version of an attempt in MLflow, registered once, and in the ledger with its files' hashes."""
     version = mlflow_store.register_version(home, run_id, attempt)
     Ledger.open(home).record_version(attempt.id, trained, version.version)
     return version
@@ -43,12 +46,18 @@ def out_of_step(home: Home) -> list[str]:
 
 
 def promote(home: Home, promotion: Promotion) -> Promotion:
-    """Record the promotion, if the champion is still the one it was judged against. Raises PromotionConflict."""
+    """Record the promotion, if the champion is still the one it was judged against.
+
+    Raises PromotionConflict.
+    """
     return Ledger.open(home).promote(promotion)
 
 
 def deploy_champion(home: Home, pipeline: str) -> ServedModel:
-    """Make alias and prediction service follow the ledger's champion. Raises UsageError where there is none."""
+    """Make alias and prediction service follow the ledger's champion.
+
+    Raises UsageError where there is none.
+    """
     served = require_champion(home, pipeline)
     ledger = Ledger.open(home)
     champion = ledger.champions(pipeline)[-1]

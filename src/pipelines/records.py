@@ -1,7 +1,7 @@
 """What crosses the border between two steps: small, frozen records that name data, never the data itself.
 
-Times are timezone-aware UTC in records of our own doings, and naive in event time: a window's bounds follow the
-pipeline's timestamp column, which is taken as written.
+Times are timezone-aware UTC in records of our own doings, and naive in event time: a window's bounds follow
+the pipeline's timestamp column, which is taken as written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ class Record(BaseModel):
 
 
 class Batch(Record):
-    """New rows read from the source, staged as Parquet at `path`; `known` rows were there before and are not in it."""
+    """New rows read from the source, staged as Parquet at `path`.
+
+    `known` rows were there before and are not in it.
+    """
 
     pipeline: str
     id: str
@@ -65,7 +68,7 @@ class ValidationReport(Record):
 
 
 class Snapshot(Record):
-    """An immutable version of a pipeline's data: Delta table `uri` at `version`, content `fingerprint` (hex)."""
+    """A pipeline's data at one moment: Delta table `uri` at `version`, content `fingerprint` (hex)."""
 
     pipeline: str
     uri: str
@@ -82,7 +85,10 @@ class Snapshot(Record):
 
 
 class Attempt(Record):
-    """One try at a trained model; `id` comes from content, so the same attempt started twice is one attempt."""
+    """One try at a trained model.
+
+    `id` comes from content, so the same attempt started twice is one attempt.
+    """
 
     id: str
     pipeline: str
@@ -92,7 +98,10 @@ class Attempt(Record):
 
 
 class TrainedModel(Record):
-    """A bundle of files in `folder`, with the sha256 of each; nothing in it is loaded before the hash agrees."""
+    """A bundle of files in `folder`, with the sha256 of each.
+
+    Nothing in it is loaded before the hash agrees.
+    """
 
     attempt: str
     kind: str
@@ -120,7 +129,10 @@ class Interval(Record):
 
 
 class Comparison(Record):
-    """Challenger against champion on the same rows; `difference` > 0 means the challenger is better, in the metric's unit."""
+    """Challenger against champion on the same rows.
+
+    `difference` > 0 means the challenger is better, in the metric's unit.
+    """
 
     champion_version: int
     champion_metrics: dict[str, float]
@@ -219,7 +231,10 @@ class WindowMeasure(Record):
 
 
 class WindowJudgment(Record):
-    """The decision on a window, with the reason in words and numbers; `cause` is set when training is to start."""
+    """The decision on a window, with the reason in words and numbers.
+
+    `cause` is set when training is to start.
+    """
 
     measure: WindowMeasure
     verdict: WindowVerdict

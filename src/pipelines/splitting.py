@@ -26,7 +26,10 @@ class Parts:
 
 
 def split_rows(frame: pd.DataFrame, config: PipelineConfig) -> Parts:
-    """Split labelled rows as the definition says. Raises DataError where a part would be too small to mean anything."""
+    """Split labelled rows as the definition says.
+
+    Raises DataError where a part would be too small to mean anything.
+    """
     position = time_rank(frame, config) if config.split.by == "time" else row_rank(frame)
     start_test = 1 - config.split.test
     start_validation = start_test - config.split.validation
@@ -53,24 +56,28 @@ def check_classes(parts: Parts, config: PipelineConfig) -> None:
         found = getattr(parts, name)[config.data.target].unique()
         if len(found) < 2:
             raise DataError(
-                f"The {name} part holds one class only of {config.data.target!r}: {found[0]!r}; expected at least two.",
+                f"The {name} part holds one class only of {config.data.target!r}: {found[0]!r};"
+                " expected at least two.",
                 "Add rows of the other class, or split at random.",
             )
 
 
 def time_rank(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
-    """Where each row stands in time, 0 the first to below 1 the last; equal times share a rank, so no moment is cut in two."""
-    ranks: NDArray[np.float64] = (
-        (frame[config.data.timestamp].rank(method="min") - 1) / len(frame)
-    ).to_numpy()
-    return ranks
+    """Where each row stands in time, 0 the first to below 1 the last.
+
+    Equal times share a rank, so no moment is cut in two.
+    """
+    import numpy as np
+
+    ranks = frame[config.data.timestamp].rank(method="min")
+    return np.asarray((ranks - 1) / len(frame), dtype=np.float64)
 
 
 def row_rank(frame: pd.DataFrame) -> NDArray[np.float64]:
     """A number in [0, 1) from each row's content.
 
-    A row keeps its part when the table grows, so a later test part never holds rows that the champion learnt from; and equal
-    rows are in one part.
+    A row keeps its part when the table grows, so a later test part never holds rows that the champion learnt
+    from; and equal rows are in one part.
     """
     import pandas as pd
 

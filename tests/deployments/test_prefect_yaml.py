@@ -141,10 +141,7 @@ def test_names_are_unique_for_each_flow() -> None:
 
 
 def test_the_example_is_scheduled_as_its_definition_says() -> None:
-    declared = {
-        e["entrypoint"]: e.get("schedules")
-        for e in declare(load_config(DEFINITION), DEFINITION)["deployments"]
-    }
+    declared = {e["entrypoint"]: e.get("schedules") for e in declare(load_config(DEFINITION))["deployments"]}
     written = {e["entrypoint"]: e.get("schedules") for e in DEPLOYMENTS}
     assert declared["flows.monitoring.monitoring"] == written["flows.monitoring.monitoring"]
 
@@ -171,7 +168,7 @@ def check_trigger(entry: dict[str, Any], trigger: dict[str, Any], pipeline: str)
 
 
 def test_another_pipeline_is_declared_alike() -> None:
-    declared = declare(other_pipeline(), Path("/data/bikes/pipeline.yaml"))
+    declared = declare(other_pipeline())
     assert unknown_keys(declared) == []
     assert "rides" not in yaml.safe_dump(declared["deployments"])
     for entry in declared["deployments"]:
@@ -181,9 +178,7 @@ def test_another_pipeline_is_declared_alike() -> None:
     assert set(mine) == {name for name in IDS if not name.startswith("examples.")}
     assert mine["flows.monitoring.monitoring"]["schedules"][0]["cron"] == "30 5 * * 1"
     assert mine["flows.training.training"]["schedules"][0]["cron"] == "0 3 1 * *"
-    assert {e["parameters"]["pipeline"] for e in mine.values() if e["name"] == "bikes"} == {
-        "/data/bikes/pipeline.yaml"
-    }
+    assert {e["parameters"]["pipeline"] for e in mine.values() if e["name"] == "bikes"} == {"bikes"}
     training = mine["flows.training.training"]
     assert training["triggers"][0]["match"] == {"prefect.resource.id": resource_id("bikes")}
     check_trigger(training, training["triggers"][0], "bikes")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from pipelines.config import PipelineConfig
 from pipelines.data.snapshots import current_snapshot
 from pipelines.data.tables import write_rows
 from pipelines.home import Home
-from pipelines.records import Snapshot
+from pipelines.records import Attempt, Snapshot, TrainedModel
+from pipelines.training.attempts import plan_attempt
+from pipelines.training.driver import run
 
 Define = Callable[..., PipelineConfig]
 Keep = Callable[[pd.DataFrame, Home], Snapshot]
@@ -93,3 +97,31 @@ def keep() -> Keep:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished attempt of a home of its own."""
+
+    home: Home
+    config: PipelineConfig
+    attempt: Attempt
+    trained: TrainedModel
+
+
+def train_here(home: Home, config: PipelineConfig, frame: pd.DataFrame) -> Trained:
+    """Train in this process; gradient boosting, unless the definition says otherwise."""
+    attempt = plan_attempt(config, home, keep_rows(frame, home), None)
+    folder = Path(attempt.folder)
+    folder.mkdir(parents=True)
+    spec = {"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    assert run(folder) == 0
+    return Trained(
+        home, config, attempt, TrainedModel.model_validate_json((folder / "result.json").read_text())
+    )
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[[Home, PipelineConfig, pd.DataFrame], Trained]:
+    return train_here

@@ -1,4 +1,4 @@
-"""Measures a challenger on held-back rows: against the champion on the same rows, and against a trivial baseline."""
+"""Measures a challenger on held-back rows: against the champion there, and against a trivial baseline."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ SMOKE_SECONDS = 120
 def evaluate_model(
     config: PipelineConfig, attempt: Attempt, trained: TrainedModel, champion: ServedModel | None = None
 ) -> Evaluation:
-    """Measure a trained model on the test part of its snapshot. A champion that cannot answer is an error, not a loss."""
+    """Measure a trained model on the test part of its snapshot.
+
+    A champion that cannot answer is an error, not a loss.
+    """
     parts = split_rows(read_snapshot(attempt.snapshot), config)
     test, target = parts.test, parts.test[config.data.target]
     predictions = load_bundle(Path(trained.folder), trained.files).predict(test)
@@ -49,7 +52,7 @@ def evaluate_model(
 
 
 class Paired:
-    """The same seeded bootstrap resamples of the test rows for every question, so that answers can be compared."""
+    """The same seeded bootstrap resamples of the test rows for each question, so that answers compare."""
 
     def __init__(self, metric: str, target: pd.Series, draws: int = DRAWS, seed: int = 0) -> None:
         import numpy as np
@@ -113,7 +116,7 @@ def compare_with_champion(
 
 
 def smoke_test(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame) -> str | None:
-    """Load the model in a clean process and ask it for answers that are known; None when all is well, else what went wrong."""
+    """What went wrong when a clean process loads the model and answers questions of known answer, or None."""
     folder = Path(trained.folder).parent / "smoke"
     folder.mkdir(exist_ok=True)
     rows.to_parquet(folder / "rows.parquet")

@@ -19,8 +19,11 @@ def higher_is_better(metric: str) -> bool:
     return metric not in LOSSES
 
 
-def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> float:
-    """One metric. `predictions` has `prediction` and, for classes, `p_<class>`; the positive class is the last in order."""
+def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> float:  # noqa: PLR0911
+    """One metric of the true values and the predictions.
+
+    `predictions` has `prediction` and, for classes, `p_<class>`; the positive class is the last in order.
+    """
     from sklearn import metrics
 
     predicted = predictions["prediction"]
@@ -47,7 +50,7 @@ def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> f
 
 
 def log_loss(target: NDArray[Any], probabilities: NDArray[np.float64], classes: list[str]) -> float:
-    """Mean -log of the true class's probability; 0 for a class that the model never saw, where scikit-learn's raises."""
+    """Mean -log of the true class's probability, which is 0 for a class never seen; scikit-learn's raises."""
     import numpy as np
     import pandas as pd
 

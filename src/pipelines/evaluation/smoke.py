@@ -1,4 +1,4 @@
-"""`python -m pipelines.evaluation.smoke FOLDER`: loads a model in a clean process and compares its answers with known ones."""
+"""`python -m pipelines.evaluation.smoke FOLDER`: does a model answer as known in a clean process?"""
 
 from __future__ import annotations
 

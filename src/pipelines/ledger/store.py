@@ -37,7 +37,7 @@ def open_engine(path: Path) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     # 30 s: several of our processes write here, each for a few milliseconds.
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
-    # One process at a time looks and migrates: SQLite does not wait for others when it changes to WAL, it fails.
+    # One process at a time looks and migrates: SQLite does not wait when it changes to WAL, it fails.
     with path.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if form_of(engine) != HEAD:
@@ -177,7 +177,8 @@ class Ledger:
         found = current.version if current else None
         if found != promotion.previous:
             raise PromotionConflict(
-                f"{promotion.pipeline}: version {promotion.version} was judged against champion {promotion.previous}, now it is {found}.",
+                f"{promotion.pipeline}: version {promotion.version} was judged against champion"
+                f" {promotion.previous}, now it is {found}.",
                 "Train again: the challenger is then judged against the new champion.",
             )
         row = promotion.model_copy(update={"seq": current.seq + 1 if current else 1})
@@ -240,7 +241,7 @@ class Ledger:
             )
 
     def last_cause_end(self, pipeline: str, before: datetime) -> datetime | None:
-        """The end of the latest window before `before` that started a training: the cool-down counts from there."""
+        """The end of the latest window before `before` that started a training: the cool-down's start."""
         ends = sa.select(sa.func.max(tables.causes.c.window_end))
         with self.engine.connect() as connection:
             found: datetime | None = connection.scalar(

@@ -30,7 +30,7 @@ promotions = sa.Table(
     "promotions",
     metadata,
     sa.Column("pipeline", sa.String, primary_key=True),
-    # The next number is taken by insertion, so of two promotions judged against one champion the second collides.
+    # Inserting takes the next number, so of two promotions judged against one champion the second collides.
     sa.Column("seq", sa.Integer, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("previous", sa.Integer),

@@ -67,7 +67,7 @@ class Description(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A loaded model: `predict` is the one way from a table to predictions, in evaluation, scoring and serving."""
+    """A loaded model: `predict` is the one way from rows to predictions: evaluation, scoring, serving."""
 
     description: Description
     features_step: Any
@@ -96,7 +96,7 @@ class Bundle:
         return [name for name in self.inputs if name != self.timestamp]
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """`prediction` (value or label) and `p_<class>` for each row of `frame`, in its order and with its index."""
+        """`prediction` (value or label) and `p_<class>` for each row of `frame`, in its order and index."""
         import pandas as pd
 
         matrix = feature_steps.transform(self.features_step, frame, self.description.types)
@@ -151,7 +151,10 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
-    """Load a model whose files are those recorded. Raises EvergreenError before anything is read where a hash differs."""
+    """Load a model whose files are those recorded.
+
+    Raises EvergreenError before anything is read where a hash differs.
+    """
     import skops.io
 
     check_hashes(folder, files)

@@ -18,7 +18,7 @@ MOST_CATEGORIES = 250
 
 
 def feature_types(config: PipelineConfig) -> dict[str, ColumnType]:
-    """The columns that a caller must send, with their types: features, and the timestamp where there is one."""
+    """The columns that a caller must send, with their types: features, and the timestamp if there is one."""
     names = config.features + ([config.data.timestamp] if config.data.timestamp else [])
     return {name: config.columns[name].type for name in names}
 
@@ -42,7 +42,7 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
 
 
 def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
-    """A scikit-learn transformer fitted on training rows: scaled numbers first, then category codes from 0, 0 for unseen."""
+    """A transformer fitted on training rows: scaled numbers, then category codes from 0, 0 for unseen."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -77,7 +77,7 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
 
 
 def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
-    """Missing categories as a value of their own, so that the encoder sees strings alone, even in a column with nothing in it."""
+    """Missing categories as a value of their own: the encoder sees strings alone, even in an empty column."""
     texts = [c for c in table if types.get(str(c)) == "category"]
     return table.assign(
         **{str(c): table[c].astype(object).where(table[c].notna(), "(missing)").astype(str) for c in texts}

@@ -9,12 +9,15 @@ from pipelines.config import Model
 
 
 class TableNetwork(nn.Module):
-    """Rows (batch, numbers + codes) in, (batch, outputs) out; codes are whole numbers held in the last columns."""
+    """Rows (batch, numbers + codes) in, (batch, outputs) out.
+
+    Codes are whole numbers held in the last columns.
+    """
 
     def __init__(self, numbers: int, cardinalities: list[int], outputs: int, model: Model) -> None:
         super().__init__()
         self.numbers = numbers
-        # Half the values, at most 16 dimensions: enough for the categories of tables, and small beside the layers.
+        # Half the values, at most 16 dimensions: enough for categories of tables, small beside the layers.
         sizes = [min(16, (n + 1) // 2) for n in cardinalities]
         self.embeddings = nn.ModuleList(nn.Embedding(n, d) for n, d in zip(cardinalities, sizes, strict=True))
         layers: list[nn.Module] = []

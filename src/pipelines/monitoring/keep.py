@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def keep_reference(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -> str:
-    """Write the reference of a model beside it, from the rows of its snapshot and its predictions of them; the folder."""
+    """Write a model's reference beside it, from its snapshot's rows and its predictions; the folder."""
     rows = dated_rows(read_snapshot(attempt.snapshot), config)
     rows = rows.assign(
         _prediction=load_bundle(Path(trained.folder), trained.files).predict(rows)["prediction"]

@@ -33,7 +33,7 @@ class DueWindow(Record):
 def due_windows(
     config: PipelineConfig, home: Home, since: datetime | None = None, until: datetime | None = None
 ) -> list[DueWindow]:
-    """The windows that are over and have rows or labels which no judgment has seen; all between `since` and `until` if given."""
+    """The windows that are over, with rows or labels that no judgment has seen; with bounds, all between."""
     width = config.monitoring.window
     judged = {
         j.measure.start: (j.measure.rows, j.measure.labelled)

@@ -1,4 +1,7 @@
-"""MLflow's runs, models, versions and aliases. What must not be lost is in the ledger; here is what people look at."""
+"""MLflow's runs, models, versions and aliases.
+
+What must not be lost is in the ledger; here is what people look at.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def log_attempt(
     evaluation: Evaluation,
     verdicts: list[GateVerdict],
 ) -> str:
-    """The run of an attempt, with parameters, metrics, verdicts and the model; its id. A second call finds the first's run."""
+    """The run of an attempt, with parameters, metrics, verdicts and the model; its id.
+
+    A second call finds the first's run.
+    """
     import mlflow
 
     client = connect(home)
@@ -83,6 +89,14 @@ def log_attempt(
         log_model(config, attempt, trained)
         mlflow.set_tag("evergreen.complete", "yes")
     return str(run.info.run_id)
+
+
+def run_link(home: Home, pipeline: str, run_id: str) -> str:
+    """Where MLflow shows a run: a Markdown link where a server runs, else the id."""
+    uri = tracking_uri(home)
+    if not uri.startswith("http"):
+        return f"`{run_id}`"
+    return f"[{run_id}]({uri}/#/experiments/{experiment_id(connect(home), home, pipeline)}/runs/{run_id})"
 
 
 def run_tags(attempt: Attempt) -> dict[str, str]:
@@ -129,7 +143,7 @@ def log_numbers(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
 
 
 def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -> None:
-    """The bundle as a pyfunc model from code: features and network as one, nothing pickled, requirements given."""
+    """The bundle as a pyfunc model from code: features and network as one, nothing pickled."""
     import mlflow
     from mlflow.models import infer_signature
 
@@ -157,12 +171,9 @@ def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]
 
     rows = pd.read_parquet(smoke / "rows.parquet")[inputs]
     texts = rows.select_dtypes(exclude=["number", "datetime"]).columns
-    rows = (
-        rows.astype(dict.fromkeys(texts, object))
-        .where(rows.notna(), None)
-        .astype(rows.select_dtypes("number").dtypes)
-    )
-    return rows, pd.read_parquet(smoke / "expected.parquet")
+    filled = rows.astype(dict.fromkeys(texts, object))
+    filled = filled.where(rows.notna(), None)  # type: ignore[call-overload]  # pandas-stubs know no None here
+    return filled.astype(rows.select_dtypes("number").dtypes), pd.read_parquet(smoke / "expected.parquet")
 
 
 def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
@@ -207,7 +218,10 @@ def point_aliases(home: Home, name: str, champion: int, previous: int | None) ->
 
 
 def fetch_model(home: Home, name: str, version: int, trained: TrainedModel) -> ServedModel:
-    """A verified copy of a registered version under the home folder. Raises EvergreenError where its files are not those recorded."""
+    """A verified copy of a registered version under the home folder.
+
+    Raises EvergreenError where its files are not those recorded.
+    """
     folder = home.pipeline(name).models / str(version)
     if not folder.is_dir() or hash_files(folder) != trained.files:
         copy_bundle(home, name, version, folder)

@@ -1,4 +1,4 @@
-"""How MLflow runs a bundle: models-from-code, so nothing is pickled and nothing runs before the hashes agree."""
+"""How MLflow runs a bundle: models-from-code, so nothing is pickled, nothing runs before hashes agree."""
 
 from __future__ import annotations
 

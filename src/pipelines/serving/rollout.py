@@ -11,7 +11,10 @@ SECONDS = 60.0
 
 
 def confirm_serving(served: ServedModel) -> None:
-    """Wait until the running service answers with this version; nothing to wait for where none runs. Raises StackError."""
+    """Wait until the running service answers with this version; nothing to wait for where none runs.
+
+    Raises StackError.
+    """
     url = variable("EVERGREEN_SERVING_URL")
     if url:
         wait_until_serving(url, served.pipeline, served.version, SECONDS)

@@ -173,7 +173,7 @@ def test_opening_again_leaves_everything_and_makes_the_tables_that_we_declare(
     assert again.connect().scalar(sa.text("PRAGMA journal_mode")) == "wal"
 
 
-# ------------------------------------------------------------------------------------------------ causes, attempts, names
+# ------------------------------------------------------------------------------------ causes, attempts, names
 
 
 def test_a_cause_is_stored_once_and_sent_once(ledger: Ledger) -> None:

@@ -121,9 +121,9 @@ def test_one_changed_byte_and_nothing_is_loaded(pack: Pack, kind: str) -> None:
 def test_a_file_too_many_or_too_few(pack: Pack, tmp_path: Path) -> None:
     folder = pack("network", "binary")
     files = hash_files(folder)
-    with pytest.raises(EvergreenError, match="extra.py"):
+    with pytest.raises(EvergreenError, match=r"extra.py"):
         load_bundle(folder, {**files, "extra.py": "00"})
-    with pytest.raises(EvergreenError, match="weights.pt"):
+    with pytest.raises(EvergreenError, match=r"weights.pt"):
         load_bundle(folder, {k: v for k, v in files.items() if k != "weights.pt"})
     with pytest.raises(EvergreenError, match="not the one recorded"):
         load_bundle(tmp_path / "absent", files)

@@ -103,7 +103,7 @@ def test_a_column_empty_in_training_is_left_out(rows: pd.DataFrame) -> None:
 
 
 def test_time_becomes_the_calendar(step: Any, rows: pd.DataFrame) -> None:
-    """Only the time differs, so only its columns do: same hour, weekday and day of the year are the same time."""
+    """Only the time differs, so only its columns do; same hour, weekday and day of year are the same."""
     one = rows.head(1)
 
     def at(moment: str) -> np.ndarray:
