@@ -21,6 +21,7 @@ from pipelines.progress import Stopwatch
 from pipelines.promotion import champion_model
 from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
+from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.lock import one_at_a_time
 from pipelines.validation.report import render_validation
@@ -57,11 +58,8 @@ def training(
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
         report = validate_batch(config, batch)
-        publish(
-            f"{config.pipeline}-validation",
-            render_validation(report),
-            "What the checks found in the new rows",
-        )
+        page = render_validation(report)
+        publish(f"{config.pipeline}-validation", page, "What the checks found in the new rows")
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)
         watch.lap("snapshot")
@@ -80,11 +78,8 @@ def training(
         watch.lap("evaluate")
         run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
         outcome = describe_outcome(attempt, report, evaluation, verdicts, run_id)
-        publish(
-            f"{config.pipeline}-gates",
-            render_judgment(evaluation, verdicts, outcome),
-            "Metrics and verdicts of the gates",
-        )
+        page = render_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
+        publish(f"{config.pipeline}-gates", page, "Metrics and verdicts of the gates")
         watch.lap("log")
         if (verdict := overall(verdicts)) != "pass":
             return keep_out(home, outcome, verdict, watch.seconds)

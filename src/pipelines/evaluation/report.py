@@ -8,7 +8,9 @@ from pipelines.records import Evaluation, GateVerdict, TrainOutcome
 SIGNS = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "❔ inconclusive"}
 
 
-def render_judgment(evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome) -> str:
+def render_judgment(
+    evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome, mlflow_run: str
+) -> str:
     """Metrics against champion and baseline, and what each gate said, as Markdown for a Prefect artifact."""
     champion = evaluation.comparison.champion_metrics if evaluation.comparison else {}
     lines = [
@@ -24,11 +26,11 @@ def render_judgment(evaluation: Evaluation, verdicts: list[GateVerdict], outcome
     parts = [
         f"### Attempt {markdown_cell(evaluation.attempt)}",
         f"Snapshot {markdown_cell(outcome.dataset.get('id', ''))}, {evaluation.rows:,} test rows;"
-        f" {evaluation.metric} {interval.value:.4g}, 95 % interval {interval.low:.4g} to {interval.high:.4g}.",
+        f" {evaluation.metric} {interval.value:.4g}, 95 % {interval.low:.4g} to {interval.high:.4g}.",
         markdown_table(["metric", "challenger", "champion", evaluation.baseline], lines),
         markdown_table(
             ["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]
         ),
-        f"MLflow run `{outcome.model.get('run_id', '')}`",
+        f"MLflow run {mlflow_run}",
     ]
     return "\n\n".join(parts) + "\n"
