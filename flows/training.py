@@ -72,8 +72,7 @@ def training(
         watch.lap("train")
 
         # judgment --------------------------------------------------------------------------------
-        champion = champion_model(home, config.pipeline)
-        evaluation = evaluate_model(config, attempt, trained, champion)
+        evaluation = evaluate_model(config, attempt, trained, champion_model(home, config.pipeline))
         verdicts = judge(evaluation, config.gates)
         watch.lap("evaluate")
         run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
@@ -89,7 +88,6 @@ def training(
         version = register_version(home, run_id, attempt, trained)
         promote(home, plan_promotion(config, version, evaluation, why, verdicts))
         watch.lap("register")
-        served = deploy_champion(home, config.pipeline)
-        confirm_serving(served)
+        confirm_serving(deploy_champion(home, config.pipeline))
         watch.lap("deploy")
         return let_in(home, outcome, version, watch.seconds)

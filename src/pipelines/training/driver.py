@@ -178,7 +178,7 @@ def choose_workers(config: PipelineConfig) -> tuple[int, bool]:
     asked = config.training.workers
     if not cluster and asked in ("auto", 0):
         return 0, torch.cuda.is_available()
-    # An own small cluster is started where there is none; a dashboard and a watch for preemption cost seconds.
+    # An own small cluster is started where there is none; dashboard and watch for preemption cost seconds.
     if not cluster:
         set_environment({"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"})
     ray.init(address=cluster, include_dashboard=None if cluster else False, log_to_driver=True)
