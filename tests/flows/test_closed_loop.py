@@ -1,0 +1,148 @@
+"""The whole loop through a real Prefect server, automation and worker, MLflow, Ray and the prediction service."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.conftest import BIN, City, environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_the_demo_closes_the_loop(city: City) -> None:
+    code, history = city.evergreen("history", "rides")
+    assert code == 0
+    assert [c["version"] for c in history["champions"]] == [1, 2]
+    first, second = history["champions"]
+    assert first["until"] == second["since"]
+    assert second["cause"] == history["attempts"][1]["cause"]
+    assert "Window from 2025-06-07" in second["why"]
+    assert "one change started one training, by the automation" in city.log
+
+
+def test_judging_again_changes_nothing(city: City) -> None:
+    """All windows again, on the same rows and labels: same verdicts, the same cause, no new training."""
+    code, answer = city.evergreen("monitor", "rides", "--since", "2025-05-01")
+    assert code == 0
+    verdicts = [w["verdict"] for w in answer["windows"]]
+    assert verdicts == ["healthy", "healthy", "drift", "healthy", "degraded", "healthy"]
+    _, history = city.evergreen("history", "rides")
+    assert len(history["attempts"]) == 2
+
+
+def test_no_window_is_due_twice(city: City) -> None:
+    assert city.evergreen("monitor", "rides") == (0, {"windows": []})
+
+
+def test_status_names_what_runs(city: City) -> None:
+    code, status = city.evergreen("status")
+    assert code == 0
+    assert set(status["endpoints"]) == {"prefect", "mlflow", "ray", "serving"}
+    assert status["pipelines"] == [
+        {"name": "rides", "champion": 2, "last_window": {"start": "2025-06-14 00:00:00", "verdict": "healthy"}}
+    ]
+
+
+def test_everything_listens_on_loopback_alone(city: City) -> None:
+    import psutil
+
+    from tests.flows.conftest import evergreen_processes
+
+    ours = evergreen_processes()
+    family = ours | {c.pid for pid in ours for c in psutil.Process(pid).children(recursive=True)}
+    open_ports = [
+        c.laddr for pid in family for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN
+    ]
+    assert open_ports
+    assert {ip.removeprefix("::ffff:") for ip, _ in open_ports} <= {"127.0.0.1", "::1"}
+
+
+def test_bad_data_is_refused_and_the_champion_stays(city: City, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_text(
+        "time,zone,temperature,rain,wind,holiday,price,event_nearby,rides\n"
+        + "\n".join(f"2025-07-01 {h:02d}:00,Zoo,999,0,1,no,2.5,none,12" for h in range(24))
+    )
+    code, answer = city.evergreen("train", "rides", "--data", str(bad))
+    assert (code, answer["error"]["type"]) == (3, "DataRefused")
+    assert "temperature" in answer["error"]["message"]
+    _, status = city.evergreen("status")
+    assert status["pipelines"][0]["champion"] == 2
+
+
+def test_from_the_ui_it_is_the_same_flow(city: City) -> None:
+    """`prefect deployment run` on the worker does what the command does: here, takes in week 16 and judges a challenger."""
+    before = len(city.evergreen("history", "rides")[1]["attempts"])
+    api = city.evergreen("status")[1]["endpoints"]["prefect"] + "/api"
+    command = [str(BIN / "prefect"), "deployment", "run", "training/rides", "--param", "reason=from the UI", "--watch"]
+    values = {**environment(), "PREFECT_API_URL": api, "PREFECT_HOME": str(city.home / "prefect")}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=values, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    attempts = city.evergreen("history", "rides")[1]["attempts"]
+    assert len(attempts) == before + 1
+    assert attempts[-1]["reason"] == "from the UI"
+    code, again = city.evergreen("train", "rides")
+    assert (code, again["status"], again["attempt"]) == (0, "reused", attempts[-1]["id"])
+
+
+def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:
+    """SIGKILL the flow while the Ray job trains; the same command again attaches, and there is one version of the attempt."""
+    slow = city.home / "rides" / "slow.yaml"
+    text = city.definition.read_text().replace("pipeline: rides", "pipeline: rides-slow")
+    slow.write_text(text.replace("training:\n", "training:\n  epochs: 40\n  patience: 40\n"))
+    command = [str(BIN / "evergreen"), "train", str(slow), "--home", str(city.home)]
+    flow = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+    wait_for_epochs(city.home / "pipelines" / "rides-slow" / "attempts", 3)
+    flow.send_signal(signal.SIGKILL)
+    flow.wait()
+    code, answer = city.evergreen("train", str(slow))
+    assert (code, answer["status"]) == (0, "promoted")
+    assert versions_in_mlflow(city, "rides-slow") == [1]
+    epochs = [row["epoch"] for row in read_lines(city.home / "pipelines" / "rides-slow" / "attempts" / answer["attempt"])]
+    assert epochs == list(range(1, 41)), "every epoch once: the training went on, it was not begun again"
+
+
+def test_rollback_goes_back_and_is_remembered(city: City) -> None:
+    before = city.evergreen("history", "rides")[1]["champions"]
+    code, answer = city.evergreen("rollback", "rides", "--reason", "a test")
+    assert (code, answer["version"]) == (0, before[-2]["version"])
+    after = city.evergreen("history", "rides")[1]["champions"]
+    assert (after[-1]["version"], after[-1]["why"]) == (before[-2]["version"], "a test")
+    code, answer = city.evergreen("deploy", "rides", "--version", str(before[-1]["version"]))
+    assert (code, answer["version"]) == (0, before[-1]["version"])
+
+
+def test_the_report_is_one_page(city: City) -> None:
+    code, answer = city.evergreen("report", "rides")
+    page = Path(answer["report"]).read_text()
+    assert code == 0
+    assert "degraded" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def wait_for_epochs(attempts: Path, count: int) -> None:
+    deadline = time.monotonic() + 200
+    while not any(len(read_lines(folder)) >= count for folder in attempts.glob("*")):
+        assert time.monotonic() < deadline, "training did not begin"
+        time.sleep(0.05)
+
+
+def read_lines(folder: Path) -> list[dict[str, Any]]:
+    import json
+
+    path = folder / "progress.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def versions_in_mlflow(city: City, name: str) -> list[int]:
+    code = f"import mlflow; print([int(v.version) for v in mlflow.MlflowClient().search_model_versions(\"name='{name}'\")])"
+    values = {**environment(), "MLFLOW_TRACKING_URI": city.evergreen("status")[1]["endpoints"]["mlflow"]}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=values)
+    return [int(word) for word in done.stdout.strip().splitlines()[-1].strip("[]").split(",")]
