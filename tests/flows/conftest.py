@@ -35,13 +35,23 @@ class City:
     def evergreen(self, *words: str) -> tuple[int, dict[str, Any]]:
         """Run the command with --json; its exit code and answer."""
         command = [str(BIN / "evergreen"), *words, "--json", "--home", str(self.home)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=240, cwd=self.folder, check=False, env=environment())
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            cwd=self.folder,
+            check=False,
+            env=environment(),
+        )
         assert "Traceback" not in done.stderr, done.stderr
         return done.returncode, json.loads(done.stdout)
 
 
 def environment() -> dict[str, str]:
-    values = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "RAY_", "EVERGREEN_"))}
+    values = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "RAY_", "EVERGREEN_"))
+    }
     values.pop("PYTHONDONTWRITEBYTECODE", None)
     return values
 
@@ -50,8 +60,20 @@ def evergreen_processes() -> set[int]:
     """Ids of processes that a stack of ours consists of."""
     import psutil
 
-    words = ("prefect server", "prefect worker", "mlflow server", "pipelines.serving.server", "gcs_server", "raylet", "training.driver")
-    return {p.pid for p in psutil.process_iter(["cmdline"]) if any(w in " ".join(p.info["cmdline"] or []) for w in words)}
+    words = (
+        "prefect server",
+        "prefect worker",
+        "mlflow server",
+        "pipelines.serving.server",
+        "gcs_server",
+        "raylet",
+        "training.driver",
+    )
+    return {
+        p.pid
+        for p in psutil.process_iter(["cmdline"])
+        if any(w in " ".join(p.info["cmdline"] or []) for w in words)
+    }
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +84,23 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         command = [sys.executable, "-m", "examples.demo", "--keep"]
         values = {**environment(), "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=600, cwd=folder, check=False, env=values
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            timeout=600,
+            cwd=folder,
+            check=False,
+            env=values,
         )
     text = (folder / "demo.log").read_text()
     try:
         assert done.returncode == 0, text[-6000:]
         yield City(folder, text)
     finally:
-        subprocess.run([str(BIN / "evergreen"), "down", "--home", str(folder / ".evergreen" / "demo")], check=True, timeout=120)
+        subprocess.run(
+            [str(BIN / "evergreen"), "down", "--home", str(folder / ".evergreen" / "demo")],
+            check=True,
+            timeout=120,
+        )
     assert evergreen_processes() <= before, "down left processes behind"
-
-

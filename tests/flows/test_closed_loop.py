@@ -1,4 +1,4 @@
-"""The whole loop through a real Prefect server, automation and worker, MLflow, Ray and the prediction service."""
+"""The whole loop through a real Prefect server, automation, worker, MLflow, Ray and prediction service."""
 
 from __future__ import annotations
 
@@ -46,7 +46,11 @@ def test_status_names_what_runs(city: City) -> None:
     assert code == 0
     assert set(status["endpoints"]) == {"prefect", "mlflow", "ray", "serving"}
     assert status["pipelines"] == [
-        {"name": "rides", "champion": 2, "last_window": {"start": "2025-06-14 00:00:00", "verdict": "healthy"}}
+        {
+            "name": "rides",
+            "champion": 2,
+            "last_window": {"start": "2025-06-14 00:00:00", "verdict": "healthy"},
+        }
     ]
 
 
@@ -58,7 +62,10 @@ def test_everything_listens_on_loopback_alone(city: City) -> None:
     ours = evergreen_processes()
     family = ours | {c.pid for pid in ours for c in psutil.Process(pid).children(recursive=True)}
     open_ports = [
-        c.laddr for pid in family for c in psutil.Process(pid).net_connections("inet") if c.status == psutil.CONN_LISTEN
+        c.laddr
+        for pid in family
+        for c in psutil.Process(pid).net_connections("inet")
+        if c.status == psutil.CONN_LISTEN
     ]
     assert open_ports
     assert {ip.removeprefix("::ffff:") for ip, _ in open_ports} <= {"127.0.0.1", "::1"}
@@ -78,12 +85,28 @@ def test_bad_data_is_refused_and_the_champion_stays(city: City, tmp_path: Path) 
 
 
 def test_from_the_ui_it_is_the_same_flow(city: City) -> None:
-    """`prefect deployment run` on the worker does what the command does: here, takes in week 16 and judges a challenger."""
+    """`prefect deployment run` does what the command does: here, takes in week 16 and judges a challenger."""
     before = len(city.evergreen("history", "rides")[1]["attempts"])
     api = city.evergreen("status")[1]["endpoints"]["prefect"] + "/api"
-    command = [str(BIN / "prefect"), "deployment", "run", "training/rides", "--param", "reason=from the UI", "--watch"]
+    command = [
+        str(BIN / "prefect"),
+        "deployment",
+        "run",
+        "training/rides",
+        "--param",
+        "reason=from the UI",
+        "--watch",
+    ]
     values = {**environment(), "PREFECT_API_URL": api, "PREFECT_HOME": str(city.home / "prefect")}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, env=values, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=values,
+        stdin=subprocess.DEVNULL,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     attempts = city.evergreen("history", "rides")[1]["attempts"]
     assert len(attempts) == before + 1
@@ -93,19 +116,27 @@ def test_from_the_ui_it_is_the_same_flow(city: City) -> None:
 
 
 def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:
-    """SIGKILL the flow while the Ray job trains; the same command again attaches, and there is one version of the attempt."""
+    """SIGKILL the flow while the Ray job trains.
+
+    The same command again attaches, and there is one version of the attempt.
+    """
     slow = city.home / "rides" / "slow.yaml"
     text = city.definition.read_text().replace("pipeline: rides", "pipeline: rides-slow")
     slow.write_text(text.replace("training:\n", "training:\n  epochs: 40\n  patience: 40\n"))
     command = [str(BIN / "evergreen"), "train", str(slow), "--home", str(city.home)]
-    flow = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
+    flow = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
+    )
     wait_for_epochs(city.home / "pipelines" / "rides-slow" / "attempts", 3)
     flow.send_signal(signal.SIGKILL)
     flow.wait()
     code, answer = city.evergreen("train", str(slow))
     assert (code, answer["status"]) == (0, "promoted")
     assert versions_in_mlflow(city, "rides-slow") == [1]
-    epochs = [row["epoch"] for row in read_lines(city.home / "pipelines" / "rides-slow" / "attempts" / answer["attempt"])]
+    epochs = [
+        row["epoch"]
+        for row in read_lines(city.home / "pipelines" / "rides-slow" / "attempts" / answer["attempt"])
+    ]
     assert epochs == list(range(1, 41)), "every epoch once: the training went on, it was not begun again"
 
 
@@ -142,7 +173,10 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def versions_in_mlflow(city: City, name: str) -> list[int]:
-    code = f"import mlflow; print([int(v.version) for v in mlflow.MlflowClient().search_model_versions(\"name='{name}'\")])"
+    found = f"mlflow.MlflowClient().search_model_versions(\"name='{name}'\")"
+    code = f"import mlflow; print([int(v.version) for v in {found}])"
     values = {**environment(), "MLFLOW_TRACKING_URI": city.evergreen("status")[1]["endpoints"]["mlflow"]}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=values)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=values
+    )
     return [int(word) for word in done.stdout.strip().splitlines()[-1].strip("[]").split(",")]

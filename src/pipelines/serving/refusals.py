@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.errors import EvergreenError
 
 
-class Refusal(EvergreenError):  # noqa: N818  the names are those of the answers
+class Refusal(EvergreenError):  # the names are those of the answers
     """A request that gets no prediction; each kind below has its HTTP status."""
 
     status = 400

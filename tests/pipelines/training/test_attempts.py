@@ -101,7 +101,9 @@ def test_the_second_call_takes_the_first_s_result(undisturbed: Any) -> None:
 # ------------------------------------------------------------------------------------------------ killed
 
 
-def test_a_killed_driver_is_started_again_and_goes_on_from_its_checkpoint(plan: Plan, undisturbed: Any) -> None:
+def test_a_killed_driver_is_started_again_and_goes_on_from_its_checkpoint(
+    plan: Plan, undisturbed: Any
+) -> None:
     config, attempt = plan()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fit_model, config, attempt)
@@ -134,10 +136,14 @@ def call_elsewhere(config: PipelineConfig, attempt: Attempt) -> subprocess.Popen
     spec = Path(attempt.folder).parent / "call.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
     spec.write_text(json.dumps({"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}))
-    return subprocess.Popen([sys.executable, "-c", FIT, str(spec)], env=child_environment(), stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, "-c", FIT, str(spec)], env=child_environment(), stderr=subprocess.DEVNULL
+    )
 
 
-def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(plan: Plan, undisturbed: Any) -> None:
+def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(
+    plan: Plan, undisturbed: Any
+) -> None:
     config, attempt = plan()
     lock = Path(attempt.folder) / "lock"
 
@@ -166,7 +172,7 @@ def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(pla
 
 
 def wait_until_following(caller: subprocess.Popen[bytes]) -> None:
-    """Python's own signal handling is up once the interpreter sleeps in its loop; imports take longer than that."""
+    """Python's own signal handling is up once the interpreter sleeps in its loop; imports take longer."""
     import psutil
 
     process = psutil.Process(caller.pid)
@@ -174,26 +180,28 @@ def wait_until_following(caller: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
-# ------------------------------------------------------------------------------------------------ what cannot be
+# ---------------------------------------------------------------------------------------- what cannot be
 
 
 def test_more_workers_than_there_are_is_said_at_once(plan: Plan) -> None:
     config, attempt = plan(training={"workers": 64})
-    with pytest.raises(TrainingFailed, match=r"training.workers: 64 asked for, but the cluster has \d+ CPUs.*Ask for at most"):
+    with pytest.raises(
+        TrainingFailed, match=r"training.workers: 64 asked for, but the cluster has \d+ CPUs.*Ask for at most"
+    ):
         fit_model(config, attempt)
 
 
 def test_rows_that_cannot_be_split_are_the_data_s_fault(plan: Plan) -> None:
     config, attempt = plan(rows=12)
     for _ in range(2):  # what was wrong is found anew, not remembered
-        with pytest.raises(DataError, match="12 usable rows split into") as caught:
+        with pytest.raises(DataError, match=r"12 usable rows split into") as caught:
             fit_model(config, attempt)
         assert "The log is" in caught.value.hint
 
 
 def test_a_loss_that_is_no_number_names_the_learning_rate(plan: Plan) -> None:
     config, attempt = plan(training={"learning_rate": 1e30})
-    with pytest.raises(TrainingFailed, match="lower training.learning_rate"):
+    with pytest.raises(TrainingFailed, match=r"lower training.learning_rate"):
         fit_model(config, attempt)
 
 
@@ -224,19 +232,37 @@ def test_two_workers_share_the_rows_and_learn_one_model(plan: Plan, table: Any) 
 # ------------------------------------------------------------------------------------------------ identity
 
 
-def test_the_same_rows_and_definition_are_the_same_attempt(plan: Plan, undisturbed: Any, tmp_path: Path) -> None:
+def test_the_same_rows_and_definition_are_the_same_attempt(
+    plan: Plan, undisturbed: Any, tmp_path: Path
+) -> None:
     config, attempt, _ = undisturbed
     again = plan_attempt(config, Home(tmp_path), attempt.snapshot, "another cause")
     assert again.id == attempt.id
     later = attempt.snapshot.model_copy(update={"version": 9, "uri": "elsewhere"})
-    assert plan_attempt(config, Home(tmp_path), later, None).id == attempt.id  # content counts, not the version
-    moved = config.model_copy(update={"folder": tmp_path, "monitoring": config.monitoring.model_copy(update={"schedule": "@daily"})})
-    assert plan_attempt(moved, Home(tmp_path), attempt.snapshot, None).id == attempt.id  # nothing is learnt from these
+    # Content counts, not the version.
+    assert plan_attempt(config, Home(tmp_path), later, None).id == attempt.id
+    moved = config.model_copy(
+        update={"folder": tmp_path, "monitoring": config.monitoring.model_copy(update={"schedule": "@daily"})}
+    )
+    # Nothing is learnt from these.
+    assert plan_attempt(moved, Home(tmp_path), attempt.snapshot, None).id == attempt.id
 
 
-def test_other_rows_or_another_definition_are_another_attempt(define: Any, undisturbed: Any, tmp_path: Path) -> None:
+def test_other_rows_or_another_definition_are_another_attempt(
+    define: Any, undisturbed: Any, tmp_path: Path
+) -> None:
     config, attempt, _ = undisturbed
-    ids = {attempt.id, plan_attempt(config, Home(tmp_path), attempt.snapshot.model_copy(update={"fingerprint": "0"}), None).id}
-    for change in ({"training": {"seed": 8}}, {"model": {"width": 17}}, {"split": {"by": "random"}}, {"metric": "mae"}):
+    ids = {
+        attempt.id,
+        plan_attempt(
+            config, Home(tmp_path), attempt.snapshot.model_copy(update={"fingerprint": "0"}), None
+        ).id,
+    }
+    for change in (
+        {"training": {"seed": 8}},
+        {"model": {"width": 17}},
+        {"split": {"by": "random"}},
+        {"metric": "mae"},
+    ):
         ids.add(plan_attempt(define(**change), Home(tmp_path), attempt.snapshot, None).id)
     assert len(ids) == 6
