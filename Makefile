@@ -29,7 +29,7 @@ lint: install
 	$(BIN)/lint-imports
 
 bench: install
-	@for f in benchmarks/*.py; do [ -e "$$f" ] && $(BIN)/python "$$f"; done; true
+	@for f in benchmarks/*.py; do $(BIN)/python "$$f" || exit 1; done
 
 clean:
 	rm -rf .venv .evergreen .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
