@@ -1,0 +1,101 @@
+"""Our metrics are scikit-learn's, and say something where it gives up."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as known
+
+from pipelines.config import METRICS
+from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
+
+RNG = np.random.default_rng(4)
+
+
+def classes(names: list[str], rows: int = 200) -> tuple[pd.Series, pd.DataFrame]:
+    shares = RNG.dirichlet(np.ones(len(names)), rows)
+    target = pd.Series([names[RNG.choice(len(names), p=p)] for p in shares])
+    answers = pd.DataFrame({"prediction": [names[i] for i in shares.argmax(axis=1)]})
+    return target, answers.assign(**{f"p_{name}": shares[:, i] for i, name in enumerate(names)})
+
+
+def test_regression() -> None:
+    target = pd.Series(RNG.normal(size=100))
+    answers = pd.DataFrame({"prediction": target + RNG.normal(size=100)})
+    assert score_all("regression", target, answers) == {
+        "rmse": pytest.approx(known.root_mean_squared_error(target, answers["prediction"])),
+        "mae": pytest.approx(known.mean_absolute_error(target, answers["prediction"])),
+        "r2": pytest.approx(known.r2_score(target, answers["prediction"])),
+    }
+
+
+def test_binary_with_the_last_class_as_the_positive_one() -> None:
+    target, answers = classes(["no", "yes"])
+    assert score_all("binary", target, answers) == {
+        "auc": pytest.approx(known.roc_auc_score(target == "yes", answers["p_yes"])),
+        "accuracy": pytest.approx(known.accuracy_score(target, answers["prediction"])),
+        "log_loss": pytest.approx(known.log_loss(target, answers[["p_no", "p_yes"]])),
+        "f1": pytest.approx(known.f1_score(target, answers["prediction"], pos_label="yes")),
+    }
+
+
+def test_multiclass() -> None:
+    target, answers = classes(["a", "b", "c"])
+    assert score_all("multiclass", target, answers) == {
+        "accuracy": pytest.approx(known.accuracy_score(target, answers["prediction"])),
+        "log_loss": pytest.approx(known.log_loss(target, answers[["p_a", "p_b", "p_c"]])),
+        "f1": pytest.approx(known.f1_score(target, answers["prediction"], average="macro")),
+    }
+
+
+def test_known_by_hand() -> None:
+    answers = pd.DataFrame({"prediction": ["yes", "yes"], "p_no": [0.2, 0.4], "p_yes": [0.8, 0.6]})
+    target = pd.Series(["yes", "no"])
+    assert score_all("binary", target, answers) == {
+        "auc": 1.0,
+        "accuracy": 0.5,
+        "log_loss": pytest.approx(-(math.log(0.8) + math.log(0.4)) / 2),
+        "f1": pytest.approx(2 / 3),
+    }
+
+
+def test_a_class_that_the_model_never_saw_costs_dearly_and_raises_nothing() -> None:
+    target, answers = classes(["a", "b"])
+    before = score_all("multiclass", target, answers)
+    target.iloc[0] = "new"
+    after = score_all("multiclass", target, answers)
+    assert all(map(math.isfinite, after.values()))
+    assert after["log_loss"] > before["log_loss"]
+    assert score_metric("log_loss", pd.Series(["a"]), pd.DataFrame({"prediction": ["b"], "p_a": [0.0], "p_b": [1.0]})) > 30
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ties_and_absent_classes(seed: int) -> None:
+    """Few rows, coarse probabilities: what a resample may look like."""
+    rng = np.random.default_rng(seed)
+    target = pd.Series(rng.choice(["no", "yes"], 12, p=[0.8, 0.2]))
+    target.iloc[:2] = ["no", "yes"]
+    p = rng.choice([0.2, 0.4, 0.6], 12)
+    answers = pd.DataFrame({"prediction": np.where(p > 0.5, "yes", "no"), "p_no": 1 - p, "p_yes": p})
+    found = score_all("binary", target, answers)
+    assert found["auc"] == pytest.approx(known.roc_auc_score(target == "yes", p))
+    assert found["f1"] == pytest.approx(known.f1_score(target, answers["prediction"], pos_label="yes", zero_division=0))
+
+
+@pytest.mark.parametrize("answer", [3.0, 4.0])
+def test_r2_where_all_is_one_value(answer: float) -> None:
+    target, answers = pd.Series([3.0] * 5), pd.DataFrame({"prediction": [answer] * 5})
+    assert score_metric("r2", target, answers) == known.r2_score(target, answers["prediction"])
+
+
+def test_auc_of_one_class_is_no_number() -> None:
+    _, answers = classes(["no", "yes"], 5)
+    assert math.isnan(score_metric("auc", pd.Series(["no"] * 5), answers))
+
+
+def test_better_is_higher_but_for_losses() -> None:
+    everything = {metric for names in METRICS.values() for metric in names}
+    assert {m for m in everything if not higher_is_better(m)} == {"rmse", "mae", "log_loss"}

@@ -1,0 +1,143 @@
+"""A real MLflow store in SQLite: one run and one version an attempt, and what is fetched is what was logged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+
+from pipelines.environment import variable
+from pipelines.errors import EvergreenError, StackError
+from pipelines.evaluation.evaluate import evaluate_model
+from pipelines.gates import judge
+from pipelines.home import Home
+from pipelines.models.bundle import load_bundle
+from pipelines.registry.mlflow_store import connect, fetch_model, log_attempt, point_aliases, register_version
+
+
+class Logged:
+    """An attempt in MLflow."""
+
+    def __init__(self, done: Any) -> None:
+        self.home, self.config, self.attempt, self.trained = done.home, done.config, done.attempt, done.trained
+        self.evaluation = evaluate_model(self.config, self.attempt, self.trained)
+        self.verdicts = judge(self.evaluation, self.config.gates)
+        self.run_id = self.log()
+
+    def log(self) -> str:
+        return log_attempt(self.config, self.home, self.trained, self.attempt, self.evaluation, self.verdicts)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def store_of_the_home() -> Any:
+    """Each home has its own store; the variable that names it goes back to what it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, table: Any, store_of_the_home: Any) -> Logged:
+    home = Home(tmp_path_factory.mktemp("a home"))
+    return Logged(train(home, define("binary", model={"kind": "gradient_boosting"}), table(400)))
+
+
+def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> None:
+    assert logged.log() == logged.run_id
+    client = connect(logged.home)
+    experiment = client.get_experiment_by_name("trips")
+    [run] = client.search_runs([experiment.experiment_id])
+    assert run.info.run_name == run.data.tags["evergreen.attempt"] == logged.attempt.id
+    assert run.data.tags["evergreen.snapshot"] == "trips@0"
+    assert run.data.params["model.kind"] == "gradient_boosting"
+    assert run.data.params["target"] == "late"
+    for name, value in logged.evaluation.metrics.items():
+        assert run.data.metrics[f"test_{name}"] == pytest.approx(value)
+    files = {f.path for f in client.list_artifacts(logged.run_id)}
+    assert {"gates.json", "evaluation.json"} <= files
+    gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]
+    assert [g["name"] for g in gates] == ["smoke", "baseline"]
+
+
+def test_nothing_was_written_outside_the_home(logged: Logged) -> None:
+    assert variable("MLFLOW_TRACKING_URI") == f"sqlite:///{logged.home.mlflow / 'mlflow.db'}"
+    assert (logged.home.mlflow / "artifacts" / "trips").is_dir()
+
+
+def aliases(client: mlflow.MlflowClient) -> dict[str, int]:
+    """A database gives numbers, a server texts."""
+    return {alias: int(version) for alias, version in client.get_registered_model("trips").aliases.items()}
+
+
+def test_a_version_is_registered_once_and_becomes_champion_by_alias(logged: Logged) -> None:
+    first = register_version(logged.home, logged.run_id, logged.attempt)
+    assert register_version(logged.home, logged.run_id, logged.attempt) == first
+    client = connect(logged.home)
+    assert len(client.search_model_versions("name = 'trips'")) == 1
+    assert aliases(client) == {"challenger": first.version}
+    for _ in range(2):
+        point_aliases(logged.home, "trips", first.version, None)
+        assert aliases(client) == {"champion": first.version}
+
+
+def test_two_versions_and_their_aliases(logged: Logged, train: Any, define: Any, table: Any) -> None:
+    one = register_version(logged.home, logged.run_id, logged.attempt).version
+    other = Logged(train(logged.home, define("binary", model={"kind": "gradient_boosting"}), table(420)))
+    version = register_version(other.home, other.run_id, other.attempt)
+    assert version.version == one + 1
+    for champion, previous in ((version.version, one), (one, version.version)):
+        point_aliases(logged.home, "trips", champion, previous)
+        assert aliases(connect(logged.home)) == {"champion": champion, "previous": previous}
+
+
+def test_mlflow_s_own_way_to_load_gives_the_same_answers(logged: Logged, table: Any) -> None:
+    version = register_version(logged.home, logged.run_id, logged.attempt).version
+    bundle = load_bundle(Path(logged.trained.folder), logged.trained.files)
+    model = mlflow.pyfunc.load_model(f"models:/trips/{version}")
+    rows = table(30, seed=3)[bundle.inputs]
+    answers, expected = model.predict(rows), bundle.predict(rows)
+    assert list(answers["prediction"]) == list(expected["prediction"])
+    np.testing.assert_allclose(answers["p_yes"], expected["p_yes"])
+    assert model.metadata.signature.inputs.input_names() == bundle.inputs
+    with pytest.raises(mlflow.exceptions.MlflowException, match="distance"):
+        model.predict(rows.drop(columns="distance"))
+
+
+def test_a_fetched_model_is_the_one_that_was_trained(logged: Logged) -> None:
+    version = register_version(logged.home, logged.run_id, logged.attempt).version
+    served = fetch_model(logged.home, "trips", version, logged.trained)
+    assert served.folder == str(logged.home.pipeline("trips").models / str(version))
+    load_bundle(Path(served.folder), served.files)
+    (Path(served.folder) / "model.json").write_text("{}")  # a copy that was damaged is brought again
+    assert fetch_model(logged.home, "trips", version, logged.trained) == served
+    load_bundle(Path(served.folder), served.files)
+
+
+def test_a_file_changed_in_mlflow_is_refused(logged: Logged) -> None:
+    version = register_version(logged.home, logged.run_id, logged.attempt).version
+    served = fetch_model(logged.home, "trips", version, logged.trained)
+    [kept] = [
+        path
+        for path in (logged.home.mlflow / "artifacts").rglob("estimator.skops")
+        if path.read_bytes() == (Path(logged.trained.folder) / "estimator.skops").read_bytes()
+    ]
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    fetch_model(logged.home, "trips", version, logged.trained)  # the verified copy serves on
+    (Path(served.folder) / "estimator.skops").unlink()
+    with pytest.raises(EvergreenError, match=r"estimator.skops differ"):
+        fetch_model(logged.home, "trips", version, logged.trained)
+    with pytest.raises(EvergreenError, match=r"estimator.skops differ"):
+        mlflow.pyfunc.load_model(f"models:/trips/{version}")
+    kept.write_bytes(content)
+    assert fetch_model(logged.home, "trips", version, logged.trained) == served
+
+
+def test_a_version_that_is_not_there(logged: Logged) -> None:
+    register_version(logged.home, logged.run_id, logged.attempt)
+    with pytest.raises(StackError, match="does not hand out trips version 99"):
+        fetch_model(logged.home, "trips", 99, logged.trained)

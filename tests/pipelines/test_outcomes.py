@@ -1,0 +1,155 @@
+"""The end of a training run is told once, and the same in the ledger."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from pipelines.errors import PromotionConflict, UsageError
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.outcomes import keep_out, known_outcome, let_in, open_cause, plan_promotion, stale_reason
+from pipelines.promotion import choose_version, out_of_step, previous_version, promote, require_champion
+from pipelines.records import (
+    Attempt,
+    Cause,
+    Comparison,
+    Evaluation,
+    GateVerdict,
+    Interval,
+    ModelVersion,
+    ServedModel,
+    Snapshot,
+    TrainedModel,
+    TrainOutcome,
+)
+
+HERE = Interval(value=2.0, low=1.0, high=3.0)
+PASSED = [GateVerdict(name="smoke", verdict="pass", reason="")]
+
+
+def attempt(version: int) -> Attempt:
+    snapshot = Snapshot(pipeline="trips", uri="rows", version=version, rows=10, fingerprint="f")
+    return Attempt(id=f"trips-{version}", pipeline="trips", snapshot=snapshot, folder="a", cause="c")
+
+
+def version_of(number: int) -> ModelVersion:
+    return ModelVersion(name="trips", version=number, run_id="r", attempt=f"trips-{number}")
+
+
+def evaluation(champion: int | None) -> Evaluation:
+    compared = Comparison(champion_version=champion, champion_metrics={"rmse": 3.0}, difference=HERE) if champion else None
+    return Evaluation(
+        attempt="a",
+        task="regression",
+        metric="rmse",
+        rows=50,
+        metrics={"rmse": 2.0},
+        interval=HERE,
+        baseline="training mean",
+        baseline_metrics={"rmse": 9.0},
+        baseline_difference=HERE,
+        comparison=compared,
+    )
+
+
+@pytest.fixture
+def ledger(home: Home) -> Ledger:
+    return Ledger.open(home)
+
+
+@pytest.fixture
+def enter(home: Home, ledger: Ledger, define: Any) -> Any:
+    """Register a version and make it champion, as the flow does."""
+
+    def make(number: int, champion: int | None) -> Any:
+        ledger.start_attempt(attempt(number))
+        trained = TrainedModel(attempt=f"trips-{number}", kind="network", folder="b", files={}, seconds=1.0)
+        ledger.record_version(f"trips-{number}", trained, number)
+        cause = open_cause(home, "trips", None, "more rows")
+        return promote(home, plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED))
+
+    return make
+
+
+def test_a_run_by_hand_has_a_cause_of_its_own(home: Home, ledger: Ledger) -> None:
+    first, second = open_cause(home, "trips", None, "I want to"), open_cause(home, "trips", None, None)
+    assert (first.kind, first.reason, second.reason) == ("person", "I want to", "started by hand")
+    assert ledger.causes("trips") == [first, second]
+    assert ledger.causes(unsent=True) == []  # nobody has to be told of what a person did
+
+
+def test_a_cause_that_is_named_is_the_stored_one(home: Home, ledger: Ledger) -> None:
+    stored = Cause(id="c9", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1))
+    ledger.add_cause(stored)
+    assert open_cause(home, "trips", "c9", "ignored") == stored
+    assert open_cause(home, "trips", "c10", None).id == "c10"
+
+
+def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) -> None:
+    cause = Cause(id="c", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1))
+    assert stale_reason(home, cause) is None  # nobody to be stale against
+    enter(1, None)
+    assert stale_reason(home, cause) is None
+    enter(2, 1)
+    assert "said of version 1; now version 2 is champion" in str(stale_reason(home, cause))
+    assert stale_reason(home, cause.model_copy(update={"version": None})) is None
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("fail", "rejected"), ("inconclusive", "inconclusive")])
+def test_what_was_kept_out_is_known_the_next_time(home: Home, verdict: str, status: str) -> None:
+    assert known_outcome(home, attempt(1)) is None
+    told = TrainOutcome(status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"])
+    assert keep_out(home, told, verdict, {"train": 1.0}).status == status
+    known = known_outcome(home, attempt(1))
+    assert known is not None
+    assert (known.status, known.metrics, known.seconds) == ("reused", {"rmse": 2.0}, {"train": 1.0})
+    assert known.warnings[0] == "w"
+    assert status in known.warnings[1]
+
+
+def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger) -> None:
+    known_outcome(home, attempt(1))
+    ledger.finish_attempt(TrainOutcome(status="failed", pipeline="trips", attempt="trips-1"))
+    assert known_outcome(home, attempt(1)) is None
+
+
+def test_the_promoted_version_is_told(home: Home) -> None:
+    known_outcome(home, attempt(4))
+    told = TrainOutcome(status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"})
+    final = let_in(home, told, version_of(4), {})
+    assert (final.status, final.model) == ("promoted", {"name": "trips", "version": 4, "run_id": "r"})
+
+
+def test_a_promotion_says_why_and_is_judged_against_the_champion_it_met(enter: Any) -> None:
+    first, second = enter(1, None), enter(2, 1)
+    assert (first.version, first.previous, second.version, second.previous) == (1, None, 2, 1)
+    assert second.why == "more rows; passed smoke: rmse 2"
+    assert enter(2, 1) == second
+    with pytest.raises(PromotionConflict):
+        enter(3, 1)
+
+
+def test_going_back_is_a_promotion_too(home: Home, ledger: Ledger, enter: Any) -> None:
+    with pytest.raises(UsageError, match="no champion yet"):
+        require_champion(home, "trips")
+    enter(1, None)
+    with pytest.raises(UsageError, match="no earlier champion"):
+        previous_version(home, "trips")
+    enter(2, 1)
+    back = choose_version(home, "trips", previous_version(home, "trips"), "it was better")
+    assert choose_version(home, "trips", 1, "again") == back
+    assert [(p.version, p.why) for p in ledger.champions("trips")][-1] == (1, "it was better")
+    with pytest.raises(UsageError, match=r"no version 9 \(versions: 1, 2\)"):
+        choose_version(home, "trips", 9, "")
+
+
+def test_a_champion_that_is_not_served_is_out_of_step(home: Home, ledger: Ledger, enter: Any, tmp_path: Any) -> None:
+    ledger.name_pipeline("trips", tmp_path / "pipeline.yaml")
+    assert out_of_step(home) == []
+    enter(1, None)
+    assert out_of_step(home) == ["trips"]
+    ledger.serve(ServedModel(pipeline="trips", version=1, folder="b", files={}))
+    assert out_of_step(home) == []
