@@ -40,7 +40,11 @@ def version_of(number: int) -> ModelVersion:
 
 
 def evaluation(champion: int | None) -> Evaluation:
-    compared = Comparison(champion_version=champion, champion_metrics={"rmse": 3.0}, difference=HERE) if champion else None
+    compared = (
+        Comparison(champion_version=champion, champion_metrics={"rmse": 3.0}, difference=HERE)
+        if champion
+        else None
+    )
     return Evaluation(
         attempt="a",
         task="regression",
@@ -69,7 +73,9 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
         trained = TrainedModel(attempt=f"trips-{number}", kind="network", folder="b", files={}, seconds=1.0)
         ledger.record_version(f"trips-{number}", trained, number)
         cause = open_cause(home, "trips", None, "more rows")
-        return promote(home, plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED))
+        return promote(
+            home, plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)
+        )
 
     return make
 
@@ -82,14 +88,18 @@ def test_a_run_by_hand_has_a_cause_of_its_own(home: Home, ledger: Ledger) -> Non
 
 
 def test_a_cause_that_is_named_is_the_stored_one(home: Home, ledger: Ledger) -> None:
-    stored = Cause(id="c9", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1))
+    stored = Cause(
+        id="c9", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1)
+    )
     ledger.add_cause(stored)
     assert open_cause(home, "trips", "c9", "ignored") == stored
     assert open_cause(home, "trips", "c10", None).id == "c10"
 
 
 def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) -> None:
-    cause = Cause(id="c", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1))
+    cause = Cause(
+        id="c", pipeline="trips", kind="drift", reason="moved", version=1, created=datetime(2026, 1, 1)
+    )
     assert stale_reason(home, cause) is None  # nobody to be stale against
     enter(1, None)
     assert stale_reason(home, cause) is None
@@ -101,7 +111,9 @@ def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) ->
 @pytest.mark.parametrize(("verdict", "status"), [("fail", "rejected"), ("inconclusive", "inconclusive")])
 def test_what_was_kept_out_is_known_the_next_time(home: Home, verdict: str, status: str) -> None:
     assert known_outcome(home, attempt(1)) is None
-    told = TrainOutcome(status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"])
+    told = TrainOutcome(
+        status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"]
+    )
     assert keep_out(home, told, verdict, {"train": 1.0}).status == status
     known = known_outcome(home, attempt(1))
     assert known is not None
@@ -118,7 +130,9 @@ def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger) -> None
 
 def test_the_promoted_version_is_told(home: Home) -> None:
     known_outcome(home, attempt(4))
-    told = TrainOutcome(status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"})
+    told = TrainOutcome(
+        status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"}
+    )
     final = let_in(home, told, version_of(4), {})
     assert (final.status, final.model) == ("promoted", {"name": "trips", "version": 4, "run_id": "r"})
 
@@ -146,7 +160,9 @@ def test_going_back_is_a_promotion_too(home: Home, ledger: Ledger, enter: Any) -
         choose_version(home, "trips", 9, "")
 
 
-def test_a_champion_that_is_not_served_is_out_of_step(home: Home, ledger: Ledger, enter: Any, tmp_path: Any) -> None:
+def test_a_champion_that_is_not_served_is_out_of_step(
+    home: Home, ledger: Ledger, enter: Any, tmp_path: Any
+) -> None:
     ledger.name_pipeline("trips", tmp_path / "pipeline.yaml")
     assert out_of_step(home) == []
     enter(1, None)

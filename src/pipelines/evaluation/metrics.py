@@ -20,7 +20,9 @@ def higher_is_better(metric: str) -> bool:
 
 
 def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> float:
-    """One metric. `predictions` has `prediction` and, for classes, `p_<class>`; the positive class is the last in order.
+    """One metric of the true values and the predictions.
+
+    `predictions` has `prediction` and, for classes, `p_<class>`; the positive class is the last in order.
 
     As in scikit-learn, whose checks of every argument would be nine tenths of the time of a bootstrap.
     """
@@ -33,7 +35,11 @@ def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> f
     if metric == "f1":
         return f1(truth, predicted, classes)
     probabilities = predictions[[f"p_{c}" for c in classes]].to_numpy()
-    return log_loss(truth, probabilities, classes) if metric == "log_loss" else auc(truth == classes[-1], probabilities[:, -1])
+    return (
+        log_loss(truth, probabilities, classes)
+        if metric == "log_loss"
+        else auc(truth == classes[-1], probabilities[:, -1])
+    )
 
 
 def score_values(metric: str, truth: NDArray[Any], predicted: NDArray[Any]) -> float:

@@ -46,7 +46,9 @@ def test_better_is_above_0_whatever_the_metric(metric: str, target: pd.Series) -
     assert 0 < difference.low < difference.value < difference.high
     assert compare.difference(good, good).model_dump() == {"value": 0.0, "low": 0.0, "high": 0.0}
     back = compare.difference(bad, good)
-    assert (back.value, back.low, back.high) == pytest.approx((-difference.value, -difference.high, -difference.low))
+    assert (back.value, back.low, back.high) == pytest.approx(
+        (-difference.value, -difference.high, -difference.low)
+    )
 
 
 def test_pairing_is_sharper_than_two_intervals(target: pd.Series) -> None:
@@ -59,16 +61,18 @@ def test_pairing_is_sharper_than_two_intervals(target: pd.Series) -> None:
 
 
 def test_a_95_percent_interval_holds_the_truth_about_that_often() -> None:
-    """80 samples of known noise: RMSE is 1. Coverage of a percentile bootstrap at n=60 is a little under 0.95."""
+    """80 samples of known noise: RMSE is 1. Coverage of a percentile bootstrap at n=60 is a bit under 0.95."""
     rng, held = np.random.default_rng(3), 0
     for _ in range(80):
         sample = pd.Series(np.zeros(60))
-        interval = Paired("rmse", sample, draws=60).interval(pd.DataFrame({"prediction": rng.normal(size=60)}))
+        interval = Paired("rmse", sample, draws=60).interval(
+            pd.DataFrame({"prediction": rng.normal(size=60)})
+        )
         held += interval.low <= 1.0 <= interval.high
     assert 0.86 <= held / 80 <= 0.99
 
 
-# ------------------------------------------------------------------------------------------------ a trained model
+# ------------------------------------------------------------------------------------ a trained model
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,10 @@ def test_a_first_model_has_a_baseline_and_no_champion(done: Any) -> None:
     assert evaluation.metrics["rmse"] == evaluation.interval.value < 0.5 * evaluation.baseline_metrics["rmse"]
     difference = evaluation.baseline_metrics["rmse"] - evaluation.metrics["rmse"]
     assert evaluation.baseline_difference.value == pytest.approx(difference)
-    assert {v.name: v.verdict for v in judge(evaluation, done.config.gates)} == {"smoke": "pass", "baseline": "pass"}
+    assert {v.name: v.verdict for v in judge(evaluation, done.config.gates)} == {
+        "smoke": "pass",
+        "baseline": "pass",
+    }
 
 
 def test_a_model_against_itself_is_no_worse(done: Any) -> None:
@@ -98,7 +105,9 @@ def test_a_model_against_itself_is_no_worse(done: Any) -> None:
 
 
 def test_a_champion_that_was_touched_is_an_error_and_no_loss(done: Any) -> None:
-    champion = ServedModel(pipeline="trips", version=3, folder=done.trained.folder, files={"model.json": "00"})
+    champion = ServedModel(
+        pipeline="trips", version=3, folder=done.trained.folder, files={"model.json": "00"}
+    )
     with pytest.raises(EvergreenError, match="not the one recorded"):
         evaluate_model(done.config, done.attempt, done.trained, champion)
 

@@ -69,7 +69,12 @@ def test_a_class_that_the_model_never_saw_costs_dearly_and_raises_nothing() -> N
     after = score_all("multiclass", target, answers)
     assert all(map(math.isfinite, after.values()))
     assert after["log_loss"] > before["log_loss"]
-    assert score_metric("log_loss", pd.Series(["a"]), pd.DataFrame({"prediction": ["b"], "p_a": [0.0], "p_b": [1.0]})) > 30
+    assert (
+        score_metric(
+            "log_loss", pd.Series(["a"]), pd.DataFrame({"prediction": ["b"], "p_a": [0.0], "p_b": [1.0]})
+        )
+        > 30
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -82,7 +87,9 @@ def test_ties_and_absent_classes(seed: int) -> None:
     answers = pd.DataFrame({"prediction": np.where(p > 0.5, "yes", "no"), "p_no": 1 - p, "p_yes": p})
     found = score_all("binary", target, answers)
     assert found["auc"] == pytest.approx(known.roc_auc_score(target == "yes", p))
-    assert found["f1"] == pytest.approx(known.f1_score(target, answers["prediction"], pos_label="yes", zero_division=0))
+    assert found["f1"] == pytest.approx(
+        known.f1_score(target, answers["prediction"], pos_label="yes", zero_division=0)
+    )
 
 
 @pytest.mark.parametrize("answer", [3.0, 4.0])

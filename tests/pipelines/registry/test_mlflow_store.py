@@ -1,4 +1,4 @@
-"""A real MLflow store in SQLite: one run and one version an attempt, and what is fetched is what was logged."""
+"""A real MLflow store in SQLite: one run and one version an attempt, and what was logged is fetched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ class Logged:
     """An attempt in MLflow."""
 
     def __init__(self, done: Any) -> None:
-        self.home, self.config, self.attempt, self.trained = done.home, done.config, done.attempt, done.trained
+        self.home, self.config, self.attempt, self.trained = (
+            done.home,
+            done.config,
+            done.attempt,
+            done.trained,
+        )
         self.evaluation = evaluate_model(self.config, self.attempt, self.trained)
         self.verdicts = judge(self.evaluation, self.config.gates)
         self.run_id = self.log()
@@ -41,7 +46,9 @@ def store_of_the_home() -> Any:
 
 
 @pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, table: Any, store_of_the_home: Any) -> Logged:
+def logged(
+    tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, table: Any, store_of_the_home: Any
+) -> Logged:
     home = Home(tmp_path_factory.mktemp("a home"))
     return Logged(train(home, define("binary", model={"kind": "gradient_boosting"}), table(400)))
 
