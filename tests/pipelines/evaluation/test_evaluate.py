@@ -61,7 +61,7 @@ def test_pairing_is_sharper_than_two_intervals(target: pd.Series) -> None:
 
 
 def test_a_95_percent_interval_holds_the_truth_about_that_often() -> None:
-    """80 samples of known noise: RMSE is 1. Coverage of a percentile bootstrap at n=60 is a bit under 0.95."""
+    """80 samples of known noise: RMSE is 1. A percentile bootstrap's coverage at n=60 is just under 0.95."""
     rng, held = np.random.default_rng(3), 0
     for _ in range(80):
         sample = pd.Series(np.zeros(60))
