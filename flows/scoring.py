@@ -28,7 +28,7 @@ def scoring(pipeline: str, input: str, output: str) -> ScoreResult:
     return score_file(home, config, require_champion(home, config.pipeline), Path(input), Path(output))
 
 
-@flow(name="labels", flow_run_name="labels-{pipeline}")
+@flow(name="labelling", flow_run_name="labels-{pipeline}")
 def labelling(pipeline: str, input: str) -> LabelResult:
     """Take in the true values of earlier predictions.
 

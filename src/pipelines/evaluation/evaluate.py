@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from pipelines.records import Attempt, Comparison, Evaluation, Interval, ServedM
 from pipelines.splitting import split_rows
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 DRAWS = 400  # bootstrap resamples: the ends of a 95 % interval then stand on 10 draws each
 SMOKE_ROWS = 20
@@ -36,19 +38,21 @@ def evaluate_model(
     predictions = load_bundle(Path(trained.folder), trained.files).predict(test)
     baseline_name, baseline = trivial_predictions(config, parts.train, test)
     compare = Paired(config.metric, target)
-    return Evaluation(
-        attempt=attempt.id,
-        task=config.task,
-        metric=config.metric,
-        rows=len(test),
-        metrics=score_all(config.task, target, predictions),
-        interval=compare.interval(predictions),
-        baseline=baseline_name,
-        baseline_metrics=score_all(config.task, target, baseline),
-        baseline_difference=compare.difference(predictions, baseline),
-        comparison=compare_with_champion(config, compare, test, predictions, champion),
-        smoke_failure=smoke_test(trained, test.head(SMOKE_ROWS), predictions.head(SMOKE_ROWS)),
-    )
+    with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
+        smoke = beside.submit(smoke_test, trained, test.head(SMOKE_ROWS), predictions.head(SMOKE_ROWS))
+        return Evaluation(
+            attempt=attempt.id,
+            task=config.task,
+            metric=config.metric,
+            rows=len(test),
+            metrics=score_all(config.task, target, predictions),
+            interval=compare.interval(predictions),
+            baseline=baseline_name,
+            baseline_metrics=score_all(config.task, target, baseline),
+            baseline_difference=compare.difference(predictions, baseline),
+            comparison=compare_with_champion(config, compare, test, predictions, champion),
+            smoke_failure=smoke.result(),
+        )
 
 
 class Paired:
@@ -59,28 +63,34 @@ class Paired:
 
         self.metric, self.target = metric, target.reset_index(drop=True)
         self.samples = np.random.default_rng(seed).integers(
+        self._kept: dict[int, tuple[pd.DataFrame, NDArray[np.float64]]] = {}
             0, len(target), (draws, len(target)), dtype=np.int32
         )
 
     def interval(self, predictions: pd.DataFrame) -> Interval:
         """The metric with its 95 % interval."""
-        return self._interval(lambda score: score(predictions))
+        return self._interval(self._scores(predictions))
 
     def difference(self, challenger: pd.DataFrame, other: pd.DataFrame) -> Interval:
         """By how much the challenger is better than the other, in the metric's unit."""
         sign = 1 if higher_is_better(self.metric) else -1
-        return self._interval(lambda score: sign * (score(challenger) - score(other)))
+        return self._interval(sign * (self._scores(challenger) - self._scores(other)))
 
-    def _interval(self, statistic: Callable[[Callable[[pd.DataFrame], float]], float]) -> Interval:
+    def _scores(self, predictions: pd.DataFrame) -> NDArray[np.float64]:
+        """The metric on all rows, then on each resample; kept, since the challenger is asked about several times."""
         import numpy as np
 
-        value = statistic(lambda p: score_metric(self.metric, self.target, p))
-        draws = [
-            statistic(lambda p, rows=rows: score_metric(self.metric, self.target.iloc[rows], p.iloc[rows]))  # type: ignore[misc]
-            for rows in self.samples
-        ]
-        low, high = np.nanquantile(draws, [0.025, 0.975])
-        return Interval(value=value, low=float(low), high=float(high))
+        if id(predictions) not in self._kept:
+            rows = [np.arange(len(self.target)), *self.samples]
+            scores = [score_metric(self.metric, self.target.iloc[r], predictions.iloc[r]) for r in rows]
+            self._kept[id(predictions)] = (predictions, np.array(scores))
+        return self._kept[id(predictions)][1]
+
+    def _interval(self, scores: NDArray[np.float64]) -> Interval:
+        import numpy as np
+
+        low, high = np.nanquantile(scores[1:], [0.025, 0.975])
+        return Interval(value=float(scores[0]), low=float(low), high=float(high))
 
 
 def trivial_predictions(
