@@ -62,10 +62,9 @@ class Paired:
         import numpy as np
 
         self.metric, self.target = metric, target.reset_index(drop=True)
-        self.samples = np.random.default_rng(seed).integers(
+        draw = np.random.default_rng(seed).integers
+        self.samples = draw(0, len(target), (draws, len(target)), dtype=np.int32)
         self._kept: dict[int, tuple[pd.DataFrame, NDArray[np.float64]]] = {}
-            0, len(target), (draws, len(target)), dtype=np.int32
-        )
 
     def interval(self, predictions: pd.DataFrame) -> Interval:
         """The metric with its 95 % interval."""
@@ -77,7 +76,7 @@ class Paired:
         return self._interval(sign * (self._scores(challenger) - self._scores(other)))
 
     def _scores(self, predictions: pd.DataFrame) -> NDArray[np.float64]:
-        """The metric on all rows, then on each resample; kept, since the challenger is asked about several times."""
+        """The metric on all rows, then on each resample; kept, since the challenger is asked about again."""
         import numpy as np
 
         if id(predictions) not in self._kept:
