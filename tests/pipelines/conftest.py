@@ -15,10 +15,14 @@ import pytest
 from pipelines.config import PipelineConfig
 from pipelines.data.snapshots import current_snapshot
 from pipelines.data.tables import write_rows
+from pipelines.environment import set_environment
 from pipelines.home import Home
 from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.driver import run
+
+# As in the driver: spinning OpenMP threads make scikit-learn and torch crawl beside any other busy process.
+set_environment({"OMP_WAIT_POLICY": "passive"})
 
 Define = Callable[..., PipelineConfig]
 Keep = Callable[[pd.DataFrame, Home], Snapshot]
