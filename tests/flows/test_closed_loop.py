@@ -122,12 +122,12 @@ def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:
     """
     slow = city.home / "rides" / "slow.yaml"
     text = city.definition.read_text().replace("pipeline: rides", "pipeline: rides-slow")
-    slow.write_text(text.replace("training:\n", "training:\n  epochs: 40\n  patience: 40\n"))
+    slow.write_text(text.replace("\ntraining:\n", "\ntraining:\n  epochs: 40\n  patience: 40\n"))
     command = [str(BIN / "evergreen"), "train", str(slow), "--home", str(city.home)]
     flow = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
     )
-    wait_for_epochs(city.home / "pipelines" / "rides-slow" / "attempts", 3)
+    wait_for_epochs(city.home / "pipelines" / "rides-slow" / "attempts", 3, flow)
     flow.send_signal(signal.SIGKILL)
     flow.wait()
     code, answer = city.evergreen("train", str(slow))
@@ -158,9 +158,10 @@ def test_the_report_is_one_page(city: City) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
-def wait_for_epochs(attempts: Path, count: int) -> None:
+def wait_for_epochs(attempts: Path, count: int, flow: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 200
     while not any(len(read_lines(folder)) >= count for folder in attempts.glob("*")):
+        assert flow.poll() is None, flow.stderr and flow.stderr.read()
         assert time.monotonic() < deadline, "training did not begin"
         time.sleep(0.05)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import ColumnType, Model
-from pipelines.errors import EvergreenError
+from pipelines.errors import DataError, EvergreenError
 from pipelines.models import features as feature_steps
 from pipelines.records import Task
 
@@ -99,6 +99,13 @@ class Bundle:
         """`prediction` (value or label) and `p_<class>` for each row of `frame`, in its order and index."""
         import pandas as pd
 
+        missing = [name for name in self.inputs if name not in frame.columns]
+        if missing:
+            found = ", ".join(map(str, frame.columns))
+            raise DataError(
+                f"The model needs {', '.join(missing)}; the rows have {found}.",
+                "Bring the columns back, or deploy a version that does without them.",
+            )
         matrix = feature_steps.transform(self.features_step, frame, self.description.types)
         if self.task == "regression":
             return pd.DataFrame({"prediction": self._values(matrix)}, index=frame.index)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ATTEMPT_TAG = "evergreen.attempt"
+COMPLETE_TAG = "evergreen.complete"
 BUNDLE = "bundle"
 QUIET = {
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
@@ -76,18 +77,18 @@ def log_attempt(
 
     client = connect(home)
     experiment = experiment_id(client, home, config.pipeline)
-    found = client.search_runs(
-        [experiment], f"tags.`{ATTEMPT_TAG}` = '{attempt.id}' and tags.`evergreen.complete` = 'yes'"
-    )
-    if found:
-        return str(found[0].info.run_id)
+    found = client.search_runs([experiment], f"tags.`{ATTEMPT_TAG}` = '{attempt.id}'")
+    for run in found:
+        if run.data.tags.get(COMPLETE_TAG):
+            return str(run.info.run_id)
+        client.delete_run(run.info.run_id)  # a process that was killed left it half written
     with mlflow.start_run(experiment_id=experiment, run_name=attempt.id, tags=run_tags(attempt)) as run:
         mlflow.log_params(run_parameters(config))
         log_numbers(client, run.info.run_id, trained, evaluation)
         mlflow.log_dict({"gates": [v.model_dump() for v in verdicts]}, "gates.json")
         mlflow.log_dict(evaluation.model_dump(mode="json"), "evaluation.json")
         log_model(config, attempt, trained)
-        mlflow.set_tag("evergreen.complete", "yes")
+        mlflow.set_tag(COMPLETE_TAG, "yes")
     return str(run.info.run_id)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pipelines.config import PipelineConfig
-from pipelines.environment import set_environment, silence_telemetry, variable
+from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
 from pipelines.errors import DataError, EvergreenError
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import write_whole
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from pipelines.models.bundle import Description
 
 SETTINGS = {
-    # Idle threads sleep. Spinning, as is the default, an epoch took 20 s instead of 0.1 beside two busy
-    # processes on 2 cores.
-    "OMP_WAIT_POLICY": "passive",
+    **SLEEPING_THREADS,  # a Ray Job's driver has the cluster's environment, not that of the flow
     # How often the controller looks at its workers; each epoch waits, and Ray's own 2 s were most of one.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",
 }
