@@ -26,6 +26,7 @@ from evergreen.apply import apply
 from evergreen.console import err, out, prepare, print_table
 from examples.rides import generate
 from pipelines.config import PipelineConfig
+from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.records import WindowJudgment
 from pipelines.registration import open_pipeline
@@ -285,8 +286,8 @@ def main() -> int:
         stack.connect(demo.home)
         run(demo)
         tell(demo, time.monotonic() - started)
-    except ClaimFailed as failure:
-        err.print(f"[red]✗[/red] {failure}")
+    except (ClaimFailed, EvergreenError) as failure:
+        err.print(f"✗ {failure}", style="red", markup=False)
         return 1
     finally:
         if keep:
@@ -299,6 +300,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    os._exit(code)  # Prefect's background threads would wait for a server that is gone
+    code = 1
+    try:
+        code = main()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)  # Prefect's background threads would wait for a server that is gone

@@ -34,8 +34,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     home = Home.at()
     name = add_rush_hour(pipeline, home)
     config, cause = open_pipeline(home, name), outcomes.open_cause(home, name, None, "two kinds of model")
-    batch = data.stage_batch(config, home, wait_for=[name])
-    report = validation.validate_batch(config, batch)
+    report = validation.validate_batch(config, batch := data.stage_batch(config, home, wait_for=[name]))
     snapshot = data.accept_batch(home, batch, report)
     tries, champion = [], promotion.champion_model(home, config.pipeline)
     for kind in ("network", "gradient_boosting"):
@@ -55,5 +54,6 @@ def two_models(pipeline: str) -> TrainOutcome:
     evaluation.keep_reference(config, attempt, trained, wait_for=[run_id])
     version = registry.register_version(home, run_id, attempt, trained)
     row = outcomes.plan_promotion(config, version, measured.result(), cause, verdicts)
-    registry.deploy_champion(home, name, wait_for=[registry.promote(home, row)])
-    return outcomes.let_in(home, outcome, version, {})
+    promoted = registry.promote(home, row, outcome := outcomes.mark_promoted(outcome, version))
+    registry.deploy_champion(home, name, wait_for=[promoted])
+    return outcomes.let_in(home, outcome, {})

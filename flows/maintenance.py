@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from prefect import flow, unmapped
 
 from pipelines.data.prediction_log import compact
 from pipelines.home import Home
@@ -15,10 +15,10 @@ from tasks.registry import deploy_champion
 def maintenance() -> dict[str, list[str]]:
     """Serve champions that are not served yet, send events that were not sent, compact prediction logs."""
     home = Home.at()
-    behind = out_of_step(home)
-    for pipeline in behind:
-        deploy_champion(home, pipeline)
-    sent = send_causes(home)
-    for pipeline in (folder.root.name for folder in home.pipelines()):
-        compact(home, pipeline)
+    sent, behind = send_causes(home), out_of_step(home)
+    for folder in home.pipelines():
+        compact(home, folder.root.name)
+    # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
+    for deployed in deploy_champion.map(unmapped(home), behind):
+        deployed.result()
     return {"deployed": behind, "sent": sent}

@@ -12,6 +12,7 @@ from pipelines.outcomes import (
     keep_out,
     known_outcome,
     let_in,
+    mark_promoted,
     open_cause,
     plan_promotion,
     refuse_stale,
@@ -53,24 +54,21 @@ def training(
     with one_at_a_time(home, config.pipeline):
         if stale := stale_reason(home, why):
             return refuse_stale(why, stale)
-
         # data ------------------------------------------------------------------------------------
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
         report = validate_batch(config, batch)
-        page = render_validation(report)
-        publish(f"{config.pipeline}-validation", page, "What the checks found in the new rows")
+        publish(f"{config.pipeline}-validation", render_validation(report), "What the checks found")
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)
         watch.lap("snapshot")
-
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
         if known := known_outcome(home, attempt):
+            confirm_serving(deploy_champion(home, config.pipeline))
             return known
         trained = fit_model(config, attempt)
         watch.lap("train")
-
         # judgment --------------------------------------------------------------------------------
         evaluation = evaluate_model(config, attempt, trained, champion_model(home, config.pipeline))
         verdicts = judge(evaluation, config.gates)
@@ -82,12 +80,15 @@ def training(
         watch.lap("log")
         if (verdict := overall(verdicts)) != "pass":
             return keep_out(home, outcome, verdict, watch.seconds)
-
         # promotion -------------------------------------------------------------------------------
         keep_reference(config, attempt, trained)
         version = register_version(home, run_id, attempt, trained)
-        promote(home, plan_promotion(config, version, evaluation, why, verdicts))
+        row, outcome = (
+            plan_promotion(config, version, evaluation, why, verdicts),
+            mark_promoted(outcome, version),
+        )
+        promote(home, row, outcome)
         watch.lap("register")
         confirm_serving(deploy_champion(home, config.pipeline))
         watch.lap("deploy")
-        return let_in(home, outcome, version, watch.seconds)
+        return let_in(home, outcome, watch.seconds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
@@ -14,9 +16,16 @@ READ_AGAIN: list[float] = [2, 5]
 
 
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Step, attempt and champion: the attempt's id stands for data, definition and version of the code."""
-    champion = parameters.get("champion")
-    return f"{context.task.name}-{parameters['attempt'].id}-{champion.version if champion else 'first'}"
+    """Step, attempt and champion: the attempt's id stands for data, definition and version of the code.
+
+    The result's own file is part of it: where the attempt's folder was removed and made anew, or is another
+    home's, what a step left there beside its result is not there either.
+    """
+    attempt, champion = parameters["attempt"], parameters.get("champion")
+    result = Path(attempt.folder, "result.json")
+    made = f"{result}:{result.stat().st_mtime_ns if result.exists() else 0}"
+    key = f"{attempt.id}-{champion.version if champion else 'first'}-{made}"
+    return f"{context.task.name}-{sha256(key.encode()).hexdigest()}"
 
 
 BY_ATTEMPT = CacheKeyFnPolicy(cache_key_fn=attempt_key)

@@ -11,7 +11,6 @@ from pipelines.records import Cause
 from tasks.policies import NO_CACHE
 
 RETRAIN_EVENT = "evergreen.retrain"
-PROMOTED_EVENT = "evergreen.promoted"
 
 
 def resource_id(pipeline: str) -> str:

@@ -123,9 +123,7 @@ def up(home: Home, say: Say) -> Stack:
 
 def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) -> dict[str, str]:
     """Start every server, then wait for each; their addresses."""
-    ports = dict(
-        zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True)
-    )
+    ports = dict(zip(("prefect", "mlflow", "ray", "serving", "gcs", "agent"), free_ports(6), strict=True))
     endpoints = {name: f"http://{LOOPBACK}:{ports[name]}" for name in ("prefect", "mlflow", "ray", "serving")}
     environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints)})
     environment.pop("RAY_ADDRESS", None)
@@ -152,6 +150,9 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
         if process.name == "prefect":
             say("Starting the Prefect worker")
             started.append(start("worker", worker_command(), home.logs / "worker.log", environment))
+    dead = [p.name for p in started if not is_alive(p)]
+    if dead:
+        raise StackError(f"{', '.join(dead)} ended soon after the start.", f"The logs are in {home.logs}.")
     return endpoints
 
 
@@ -216,7 +217,7 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--port": str(ports["gcs"]),
         "--dashboard-host": LOOPBACK,
         "--dashboard-port": str(ports["ray"]),
-        "--ray-client-server-port": str(ports["client"]),
+        "--ray-client-server-port": "0",  # none: unused, and it fails in a path with a space
         "--dashboard-agent-listen-port": str(ports["agent"]),
         "--temp-dir": str(folder),
         "--object-store-memory": str(512 * 1024 * 1024),  # arrays travel as files; the store holds little

@@ -16,8 +16,8 @@ NO_TELEMETRY = {
 
 HOME_VARIABLE = "EVERGREEN_HOME"
 
-# Threads that wait sleep. Spinning, as is the default, an epoch took 20 s instead of 0.1 beside two busy processes
-# on 2 cores.
+# Threads that wait sleep. Spinning, as is the default, an epoch took 20 s instead of 0.1 beside two busy
+# processes on 2 cores.
 SLEEPING_THREADS = {"OMP_WAIT_POLICY": "passive"}
 
 

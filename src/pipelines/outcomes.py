@@ -50,12 +50,12 @@ def refuse_stale(cause: Cause, stale: str) -> TrainOutcome:
 
 
 def known_outcome(home: Home, attempt: Attempt) -> TrainOutcome | None:
-    """The outcome of the same attempt, where it has ended before; else the attempt is stored as started."""
+    """The outcome of the same attempt if it was promoted before; else the attempt is stored as started."""
     ledger = Ledger.open(home)
     ledger.start_attempt(attempt)
     outcome = ledger.outcome(attempt.id)
-    if outcome is None or outcome.status == "failed":
-        return None
+    if outcome is None or outcome.status != "promoted":
+        return None  # a verdict against one champion is none against the next
     words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
     return outcome.model_copy(
         update={"status": "reused", "warnings": [*outcome.warnings, words], "cause": attempt.cause}
@@ -97,12 +97,15 @@ def keep_out(home: Home, outcome: TrainOutcome, verdict: str, seconds: dict[str,
     return final
 
 
-def let_in(
-    home: Home, outcome: TrainOutcome, version: ModelVersion, seconds: dict[str, float]
-) -> TrainOutcome:
-    """The challenger is champion."""
+def mark_promoted(outcome: TrainOutcome, version: ModelVersion) -> TrainOutcome:
+    """The outcome that is stored together with the promotion."""
     model = {"name": version.name, "version": version.version, "run_id": version.run_id}
-    final = outcome.model_copy(update={"status": "promoted", "model": model, "seconds": seconds})
+    return outcome.model_copy(update={"status": "promoted", "model": model})
+
+
+def let_in(home: Home, outcome: TrainOutcome, seconds: dict[str, float]) -> TrainOutcome:
+    """The challenger is champion and served; how long it all took is known now."""
+    final = outcome.model_copy(update={"seconds": seconds})
     Ledger.open(home).finish_attempt(final)
     return final
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger, now
-from pipelines.records import Attempt, ModelVersion, Promotion, ServedModel, TrainedModel
+from pipelines.records import Attempt, ModelVersion, Promotion, ServedModel, TrainedModel, TrainOutcome
 from pipelines.registry import mlflow_store
 from pipelines.registry.mlflow_store import fetch_model, point_aliases
 
@@ -45,12 +45,12 @@ def out_of_step(home: Home) -> list[str]:
     return [name for name, champion in champions.items() if champion and served.get(name) != champion.version]
 
 
-def promote(home: Home, promotion: Promotion) -> Promotion:
+def promote(home: Home, promotion: Promotion, outcome: TrainOutcome) -> Promotion:
     """Record the promotion, if the champion is still the one it was judged against.
 
     Raises PromotionConflict.
     """
-    return Ledger.open(home).promote(promotion)
+    return Ledger.open(home).promote(promotion, outcome)
 
 
 def deploy_champion(home: Home, pipeline: str) -> ServedModel:

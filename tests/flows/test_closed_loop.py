@@ -33,6 +33,8 @@ def test_judging_again_changes_nothing(city: City) -> None:
     assert code == 0
     verdicts = [w["verdict"] for w in answer["windows"]]
     assert verdicts == ["healthy", "healthy", "drift", "healthy", "degraded", "healthy"]
+    causes = [w["cause"] for w in answer["windows"]]
+    assert causes == [None] * 4 + [city.evergreen("history", "rides")[1]["champions"][1]["cause"], None]
     _, history = city.evergreen("history", "rides")
     assert len(history["attempts"]) == 2
 
@@ -112,7 +114,10 @@ def test_from_the_ui_it_is_the_same_flow(city: City) -> None:
     assert len(attempts) == before + 1
     assert attempts[-1]["reason"] == "from the UI"
     code, again = city.evergreen("train", "rides")
-    assert (code, again["status"], again["attempt"]) == (0, "reused", attempts[-1]["id"])
+    expected = {"promoted": (0, "reused")}.get(attempts[-1]["status"], (4, attempts[-1]["status"]))
+    assert (code, again["status"]) == expected
+    assert again["attempt"] == attempts[-1]["id"]
+    assert len(city.evergreen("history", "rides")[1]["attempts"]) == before + 1
 
 
 def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:

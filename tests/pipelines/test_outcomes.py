@@ -10,7 +10,15 @@ import pytest
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.outcomes import keep_out, known_outcome, let_in, open_cause, plan_promotion, stale_reason
+from pipelines.outcomes import (
+    keep_out,
+    known_outcome,
+    let_in,
+    mark_promoted,
+    open_cause,
+    plan_promotion,
+    stale_reason,
+)
 from pipelines.promotion import choose_version, out_of_step, previous_version, promote, require_champion
 from pipelines.records import (
     Attempt,
@@ -73,9 +81,9 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
         trained = TrainedModel(attempt=f"trips-{number}", kind="network", folder="b", files={}, seconds=1.0)
         ledger.record_version(f"trips-{number}", trained, number)
         cause = open_cause(home, "trips", None, "more rows")
-        return promote(
-            home, plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)
-        )
+        row = plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)
+        told = TrainOutcome(status="inconclusive", pipeline="trips", attempt=f"trips-{number}")
+        return promote(home, row, mark_promoted(told, version_of(number)))
 
     return make
 
@@ -109,17 +117,17 @@ def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) ->
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("fail", "rejected"), ("inconclusive", "inconclusive")])
-def test_what_was_kept_out_is_known_the_next_time(home: Home, verdict: str, status: str) -> None:
+def test_what_was_kept_out_is_judged_again(home: Home, ledger: Ledger, verdict: str, status: str) -> None:
+    """Against the champion of that day, which may be another."""
     assert known_outcome(home, attempt(1)) is None
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"]
     )
     assert keep_out(home, told, verdict, {"train": 1.0}).status == status
-    known = known_outcome(home, attempt(1))
-    assert known is not None
-    assert (known.status, known.metrics, known.seconds) == ("reused", {"rmse": 2.0}, {"train": 1.0})
-    assert known.warnings[0] == "w"
-    assert status in known.warnings[1]
+    stored = ledger.outcome("trips-1")
+    assert stored is not None
+    assert (stored.status, stored.metrics, stored.seconds) == (status, {"rmse": 2.0}, {"train": 1.0})
+    assert known_outcome(home, attempt(1)) is None
 
 
 def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger) -> None:
@@ -133,8 +141,18 @@ def test_the_promoted_version_is_told(home: Home) -> None:
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"}
     )
-    final = let_in(home, told, version_of(4), {})
+    final = let_in(home, mark_promoted(told, version_of(4)), {"train": 1.0})
     assert (final.status, final.model) == ("promoted", {"name": "trips", "version": 4, "run_id": "r"})
+
+
+def test_killed_right_after_the_promotion_it_is_known_as_promoted(home: Home, enter: Any) -> None:
+    """The next run of the same attempt finds it so, and makes no second promotion of itself by itself."""
+    enter(1, None)
+    known = known_outcome(home, attempt(1))
+    assert known is not None
+    assert (known.status, known.model["version"]) == ("reused", 1)
+    assert enter(1, 1).previous is None
+    assert len(Ledger.open(home).champions("trips")) == 1
 
 
 def test_a_promotion_says_why_and_is_judged_against_the_champion_it_met(enter: Any) -> None:

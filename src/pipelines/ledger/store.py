@@ -166,10 +166,12 @@ class Ledger:
     def champion(self, pipeline: str) -> Promotion | None:
         return next(reversed(self.champions(pipeline)), None)
 
-    def promote(self, promotion: Promotion) -> Promotion:
+    def promote(self, promotion: Promotion, outcome: TrainOutcome | None = None) -> Promotion:
         """Make a version champion if `promotion.previous` is still the champion: compare-and-swap.
 
-        Repeating a promotion that went through returns it. Raises PromotionConflict when another came first.
+        The outcome of its attempt is stored in the same transaction: a crash never leaves one without the
+        other. Repeating a promotion that went through returns it. Raises PromotionConflict when another came
+        first.
         """
         current = self.champion(promotion.pipeline)
         if current and is_same(current, promotion):
@@ -185,6 +187,10 @@ class Ledger:
         try:
             with self.engine.begin() as connection:
                 connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
+                if outcome is not None:
+                    values = {"outcome": outcome.model_dump(mode="json")}
+                    mine = tables.attempts.c.id == promotion.attempt
+                    connection.execute(sa.update(tables.attempts).where(mine).values(values))
         except sa.exc.IntegrityError as error:
             winner = self.champion(promotion.pipeline)
             if winner and is_same(winner, promotion):  # ours, made by a second caller in the same moment
@@ -285,8 +291,4 @@ class Ledger:
 
 def is_same(promotion: Promotion, other: Promotion) -> bool:
     """Whether two promotions are one that was asked for twice."""
-    return (promotion.version, promotion.attempt, promotion.previous) == (
-        other.version,
-        other.attempt,
-        other.previous,
-    )
+    return (promotion.version, promotion.attempt) == (other.version, other.attempt)

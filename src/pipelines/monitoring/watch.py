@@ -63,9 +63,11 @@ def measure(config: PipelineConfig, home: Home, window: DueWindow) -> WindowMeas
     page.parent.mkdir(parents=True, exist_ok=True)
     outcome = Ledger.open(home).outcome(attempt.name)
     expected = outcome.metrics[config.metric] if outcome else float("nan")
-    return measure_window(
+    measured = measure_window(
         config, rows, (window.start, window.end), read_reference(reference_folder(attempt)), expected, page
     )
+    # All rows of the window, also another version's: `due_windows` tells by them whether any came since.
+    return measured.model_copy(update={"rows": window.rows, "labelled": window.labelled})
 
 
 def find_attempt(home: Home, pipeline: str, version: int | None) -> Path:
@@ -86,17 +88,31 @@ def judge(config: PipelineConfig, home: Home, measured: WindowMeasure) -> Window
         ledger.last_cause_end(config.pipeline, before=measured.end),
         champion is not None and champion.version == measured.version,
     )
-    cause = store_cause(ledger, measured, verdict, why) if decision == "retrain" else None
+    cause = name_cause(measured, verdict)
+    if cause is not None and ledger.cause(cause) is not None:
+        decision, policy = "retrain", "Training was started because of it."
+    elif decision == "retrain":
+        store_cause(ledger, measured, verdict, why)
     judgment = WindowJudgment(
-        measure=measured, verdict=verdict, decision=decision, reason=f"{why} {policy}", cause=cause
+        measure=measured,
+        verdict=verdict,
+        decision=decision,
+        reason=f"{why} {policy}",
+        cause=cause if decision == "retrain" else None,
     )
     ledger.store_window(judgment)
     log.info("Window from %s: %s, decision %s. %s", measured.start, verdict, decision, judgment.reason)
     return judgment
 
 
-def store_cause(ledger: Ledger, measured: WindowMeasure, verdict: WindowVerdict, why: str) -> str:
-    """Keep why a training is to start, before anybody is told; its id."""
+def name_cause(measured: WindowMeasure, verdict: WindowVerdict) -> str | None:
+    """The id of the cause that this window's verdict is, None for a verdict that is none."""
+    kind = KINDS.get(verdict)
+    return cause_id(measured.pipeline, measured.version, kind, measured.start) if kind else None
+
+
+def store_cause(ledger: Ledger, measured: WindowMeasure, verdict: WindowVerdict, why: str) -> None:
+    """Keep why a training is to start, before anybody is told."""
     kind = KINDS[verdict]
     cause = Cause(
         id=cause_id(measured.pipeline, measured.version, kind, measured.start),
@@ -107,4 +123,3 @@ def store_cause(ledger: Ledger, measured: WindowMeasure, verdict: WindowVerdict,
         created=now(),
     )
     ledger.add_cause(cause, window_end=measured.end)
-    return cause.id

@@ -86,9 +86,6 @@ def follow(launcher: Launcher, attempt: Attempt, seconds: float, progress: Progr
                 )
             time.sleep(POLL_SECONDS)
             seen = report_progress(folder, seen, progress)
-    except (KeyboardInterrupt, SystemExit):
-        launcher.stop()
-        raise
     except BaseException as error:
         # Prefect cancels a run with an exception of its own, which is no Exception.
         if not isinstance(error, Exception):

@@ -156,7 +156,7 @@ def test_any_text_is_read_back(text: str) -> None:
     assert list(yaml.load(f"{{{scalar(text)}: {{v: {scalar(text)}}}}}", Loader)) == [text]  # noqa: S506
 
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the development sets are not here")
