@@ -123,7 +123,9 @@ def up(home: Home, say: Say) -> Stack:
 
 def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) -> dict[str, str]:
     """Start every server, then wait for each; their addresses."""
-    ports = dict(zip(("prefect", "mlflow", "ray", "serving", "gcs", "agent"), free_ports(6), strict=True))
+    ports = dict(
+        zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True)
+    )
     endpoints = {name: f"http://{LOOPBACK}:{ports[name]}" for name in ("prefect", "mlflow", "ray", "serving")}
     environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints)})
     environment.pop("RAY_ADDRESS", None)
@@ -217,7 +219,7 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--port": str(ports["gcs"]),
         "--dashboard-host": LOOPBACK,
         "--dashboard-port": str(ports["ray"]),
-        "--ray-client-server-port": "0",  # none: unused, and it fails in a path with a space
+        "--ray-client-server-port": str(ports["client"]),
         "--dashboard-agent-listen-port": str(ports["agent"]),
         "--temp-dir": str(folder),
         "--object-store-memory": str(512 * 1024 * 1024),  # arrays travel as files; the store holds little
