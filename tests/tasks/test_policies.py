@@ -6,6 +6,8 @@ import ast
 import importlib
 import inspect
 import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,14 +83,27 @@ def test_only_publishing_defines_steps() -> None:
     assert {TASKS[name].fn.__module__ for name in defined} == {"tasks.publishing"}
 
 
-def test_a_step_is_known_by_attempt_and_champion() -> None:
+def test_a_step_is_known_by_attempt_champion_and_result(tmp_path: Path) -> None:
+    """Another home's result of the same attempt, or one made anew, is another: its files may be gone."""
+
     class Context:
         task = TASKS["evaluate_model"]
 
+    @dataclass
     class Attempt:
-        id = "rides-1"
+        folder: str
+        id: str = "rides-1"
 
-    served = ServedModel(pipeline="rides", version=3, folder="f", files={})
+    def key(home: str, champion: ServedModel | None = None) -> str:
+        folder = tmp_path / home
+        folder.mkdir(exist_ok=True)
+        (folder / "result.json").touch(exist_ok=True)
+        return attempt_key(context, {"attempt": Attempt(str(folder)), "champion": champion})
+
     context: Any = Context()
-    assert attempt_key(context, {"attempt": Attempt(), "champion": None}) == "evaluate_model-rides-1-first"
-    assert attempt_key(context, {"attempt": Attempt(), "champion": served}) == "evaluate_model-rides-1-3"
+    served = ServedModel(pipeline="rides", version=3, folder="f", files={})
+    assert key("a") == key("a")
+    assert len({key("a"), key("b"), key("a", served)}) == 3
+    before = key("a")
+    (tmp_path / "a" / "result.json").unlink()
+    assert key("a") != before
