@@ -226,7 +226,8 @@ def ray_command(ports: dict[str, int], folder: Path) -> list[str]:
         "--include-dashboard": "true",
     }
     pairs = [f"{name}={value}" for name, value in options.items()]
-    # Ray starts some of its parts by a shell, with paths that are not quoted: a link without a space leads to ours.
+    # Ray starts some of its parts by a shell, with paths that are not quoted: a link without a space leads
+    # to ours.
     link = folder / "venv"
     link.symlink_to(sys.prefix)
     python = str(link / Path(sys.executable).relative_to(sys.prefix))
