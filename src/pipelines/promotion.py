@@ -69,11 +69,10 @@ def deploy_champion(home: Home, pipeline: str) -> ServedModel:
 def choose_version(home: Home, pipeline: str, version: int, why: str) -> Promotion:
     """A person makes an earlier registered version champion. Raises UsageError where it is not there."""
     ledger = Ledger.open(home)
-    ledger.trained(pipeline, version)
+    attempt = ledger.trained(pipeline, version).attempt
     current = ledger.champion(pipeline)
     if current is not None and current.version == version:
         return current
-    attempt = ledger.trained(pipeline, version).attempt
     return ledger.promote(
         Promotion(
             pipeline=pipeline,

@@ -112,17 +112,12 @@ class Ledger:
         with self.engine.begin() as connection:
             connection.execute(sqlite_insert(tables.attempts).values(values).on_conflict_do_nothing())
 
-    def finish_attempt(
-        self, outcome: TrainOutcome, trained: TrainedModel | None = None, version: int | None = None
-    ) -> None:
+    def finish_attempt(self, outcome: TrainOutcome) -> None:
         """Store how an attempt ended."""
-        values: dict[str, Any] = {"outcome": outcome.model_dump(mode="json")}
-        if trained is not None:
-            values |= {"trained": trained.model_dump(mode="json"), "version": version}
+        values = {"outcome": outcome.model_dump(mode="json")}
+        mine = tables.attempts.c.id == outcome.attempt
         with self.engine.begin() as connection:
-            connection.execute(
-                sa.update(tables.attempts).where(tables.attempts.c.id == outcome.attempt).values(values)
-            )
+            connection.execute(sa.update(tables.attempts).where(mine).values(values))
 
     def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
         """Store the registered version of an attempt and the hashes of its files."""

@@ -172,7 +172,7 @@ def choose_workers(config: PipelineConfig) -> tuple[int, bool]:
     import ray
     import torch
 
-    cluster = os.environ.get("RAY_ADDRESS")
+    cluster = variable("RAY_ADDRESS")
     asked = config.training.workers
     if not cluster and asked in ("auto", 0):
         return 0, torch.cuda.is_available()
