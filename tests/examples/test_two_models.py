@@ -86,7 +86,7 @@ def test_the_graph_is_as_one_would_draw_it(run: tuple[Home, Any]) -> None:
         "evaluate": {"snapshot", "fit"},
         "log": {"evaluate", "fit", "snapshot"},
         "register": {"log", "evaluate", "fit", "snapshot"},
-        "promote": {"register"},
+        "promote": {"register", "evaluate", "snapshot"},  # the outcome is stored with it
     }
     assert {name: parents[name] for name in wanted} == wanted
     assert "promote" in parents["deploy"]
