@@ -151,7 +151,10 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
         await_server(process, endpoints[process.name] + health[process.name], home, say)
         if process.name == "prefect":
             say("Starting the Prefect worker")
-            started.append(start("worker", worker_command(), home.logs / "worker.log", environment))
+            # Its runs' folder has one name for all users of a host, and belongs to the first.
+            (ray_folder / "worker").mkdir()
+            own = {**environment, "TMPDIR": str(ray_folder / "worker")}
+            started.append(start("worker", worker_command(), home.logs / "worker.log", own))
     dead = [p.name for p in started if not is_alive(p)]
     if dead:
         raise StackError(f"{', '.join(dead)} ended soon after the start.", f"The logs are in {home.logs}.")
