@@ -41,26 +41,50 @@ class Section(BaseModel):
 
 
 class Format(Section):
-    """How text files are written; what is not given is found out."""
+    """How text files are written; what is not given is found out, file by file, and said in the report."""
 
-    delimiter: str | None = None
-    decimal: str = "."
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    quote: str | None = Field(None, max_length=1)  # "" where nothing is quoted
+    decimal: Literal[".", ","] = "."
+    thousands: Literal[",", ".", " ", "'"] | None = None
     encoding: str | None = None
     header: bool = True
     missing: list[str] = []
     day_first: bool = False
+    most_expansion: int = Field(100, ge=1)  # a compressed file that grows more than so many times is refused
+
+
+class Watermark(Section):
+    """A column that grows, time or key: a SQL source is read from the last value on, less `late`."""
+
+    column: str
+    late: Duration | float = 0.0
 
 
 class Data(Section):
+    """Where rows come from: files, folders, globs, addresses that fsspec knows, or a database.
+
+    `${NAME}` in an address stands for an environment variable, so that no password is written here.
+    """
+
     source: str | list[str]
+    table: str | None = None  # of a database; or
+    query: str | None = None
     target: str
     timestamp: str | None = None
+    key: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = []
+    watermark: Watermark | None = None
+    retention: Span = timedelta(days=365)  # older snapshots may go, but for those that live models come from
     format: Format = Format()
 
 
 class Column(Section):
+    """`also` are other names that the column has in some files; an `optional` one may be absent there."""
+
     type: ColumnType
     use: bool = True
+    also: list[str] = []
+    optional: bool = False
     why: str = ""
 
 
@@ -84,9 +108,20 @@ class Check(Section):
         return {"expectation": names[0], "arguments": value[names[0]] or {}, **rest}
 
 
+class DriftCheck(Section):
+    """Each column of a batch against the last accepted snapshot, by total variation distance (0 to 1)."""
+
+    most: float = Field(0.6, gt=0, le=1)
+    minimum_rows: int = Field(200, ge=20)
+    on_failure: Literal["fail", "warn"] = "warn"
+    reversed: Literal["fail", "warn"] = "fail"  # columns that told the target tell the opposite: labels flipped
+
+
 class Validation(Section):
     checks: list[Check] = []
     most_quarantined: float = Field(0.1, ge=0, le=1)
+    future: OnFailure | None = "quarantine"  # rows dated over a day ahead of the clock; null lets them in
+    drift: DriftCheck | None = DriftCheck()
 
 
 class Split(Section):
@@ -181,7 +216,9 @@ class PipelineConfig(Section):
 
     @model_validator(mode="after")
     def consistent(self) -> PipelineConfig:
-        for key, name in (("data.target", self.data.target), ("data.timestamp", self.data.timestamp)):
+        named = [("data.target", self.data.target), ("data.timestamp", self.data.timestamp)]
+        named += [(f"data.key.{i}", name) for i, name in enumerate(self.data.key)]
+        for key, name in named:
             if name is not None and name not in self.columns:
                 raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
         asked = {"metric": self.metric} | {
@@ -192,6 +229,8 @@ class PipelineConfig(Section):
                 raise ValueError(
                     f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}"
                 )
+        if self.data.table and self.data.query:
+            raise ValueError("data.query: give data.table or data.query, not both")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
         if self.split.validation + self.split.test >= 1:

@@ -26,8 +26,13 @@ class PipelineFolder:
 
     @property
     def incoming(self) -> Path:
-        """Staged batches: <batch id>/batch.parquet and failures.parquet; refused ones stay."""
+        """Staged batches: <batch id>/part-*.parquet, problems.parquet, failures.parquet; refused ones stay."""
         return self.root / "incoming"
+
+    @property
+    def statistics(self) -> Path:
+        """What each snapshot looks like: <version>.json."""
+        return self.root / "statistics"
 
     @property
     def predictions(self) -> Path:

@@ -19,6 +19,7 @@ Decision = Literal["none", "suggest", "retrain"]
 TrainStatus = Literal[
     "promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"
 ]
+IntakeState = Literal["staged", "accepted", "refused"]
 CauseKind = Literal["schedule", "drift", "degraded", "data", "person"]
 
 
@@ -29,22 +30,43 @@ class Record(BaseModel):
 # ------------------------------------------------------------------------------------------------ data
 
 
-class Batch(Record):
-    """New rows read from the source, staged as Parquet at `path`.
+class SourceRead(Record):
+    """What was read of one source; `stamp` changes whenever its content may have, `found` is how it is written.
 
-    `known` rows were there before and are not in it.
+    `found` has, as far as they apply: format, compression, encoding, delimiter, quote, decimal, header.
+    """
+
+    uri: str  # without passwords
+    stamp: str
+    rows: int
+    bytes: int | None = None
+    found: dict[str, str] = {}
+
+
+class Batch(Record):
+    """New rows, staged as Parquet files `part-*.parquet` in `folder`; `known` rows were held before.
+
+    A part has the definition's columns, `_row` (int64, hash of the content) and `_seq` (int64, the order of
+    intake, unique in the pipeline). `problems.parquet` beside them names what was seen while reading: `_seq`,
+    `rule`, `column`, `found`, `expected`. Read = rows + known.
     """
 
     pipeline: str
     id: str
-    path: str
+    folder: str
     rows: int
     known: int
-    sources: list[str]
+    sources: list[SourceRead]
+    unchanged: int = 0  # sources that were taken in before and not read again
+    problems: int = 0  # lines of problems.parquet
+    watermark: str | None = None  # how far a source with a watermark has been read
+    rebuilt: bool = False  # it has all rows, in the form of a changed definition
+    replays: str | None = None  # the quarantined rows that it brings back: their file
+    warnings: list[str] = []
 
 
 class RuleResult(Record):
-    """What one check found: `unexpected` rows (row rules), or `observed` against the rule (batch rules)."""
+    """What one check found: `unexpected` rows with `examples` (row rules), or a message (batch rules)."""
 
     rule: str
     column: str | None
@@ -52,6 +74,7 @@ class RuleResult(Record):
     passed: bool
     unexpected: int = 0
     message: str
+    examples: list[str] = []
 
 
 class ValidationReport(Record):
@@ -64,7 +87,21 @@ class ValidationReport(Record):
     results: list[RuleResult]
     refused: str | None = None
     warnings: list[str] = []
-    failures_path: str | None = None  # Parquet: position (int64, row of the batch), reason (string)
+    failures_path: str | None = None  # Parquet: _seq (int64, row of the batch), reason (string)
+
+    @property
+    def accepted(self) -> int:
+        return 0 if self.refused else self.rows - self.quarantined
+
+
+class Intake(Record):
+    """A batch in the ledger: what was read, what the checks said, and the snapshot that it made."""
+
+    batch: Batch
+    state: IntakeState
+    created: datetime
+    report: ValidationReport | None = None
+    version: int | None = None  # of the snapshot that has its rows
 
 
 class Snapshot(Record):

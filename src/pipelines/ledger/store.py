@@ -16,15 +16,19 @@ from pipelines.home import Home
 from pipelines.ledger import tables
 from pipelines.records import (
     Attempt,
+    Batch,
     Cause,
+    Intake,
+    IntakeState,
     Promotion,
     ServedModel,
     TrainedModel,
     TrainOutcome,
+    ValidationReport,
     WindowJudgment,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 
 
 def now() -> datetime:
@@ -97,6 +101,44 @@ class Ledger:
 
     def pipelines(self) -> list[str]:
         return [row.name for row in self._rows(sa.select(tables.pipelines).order_by(tables.pipelines.c.name))]
+
+    # -------------------------------------------------------------------------------------- batches
+
+    def open_intake(self, batch: Batch) -> None:
+        """Store a staged batch; one that was refused before is open again, one that was accepted stays so."""
+        table = tables.batches
+        values = {
+            "pipeline": batch.pipeline,
+            "id": batch.id,
+            "created": now(),
+            "state": "staged",
+            "batch": batch.model_dump(mode="json"),
+        }
+        changed = {key: values[key] for key in ("created", "state", "batch")}
+        statement = sqlite_insert(table).values(values)
+        statement = statement.on_conflict_do_update(
+            index_elements=["pipeline", "id"], set_=changed, where=table.c.state != "accepted"
+        )
+        with self.engine.begin() as connection:
+            connection.execute(statement)
+
+    def close_intake(
+        self, report: ValidationReport, state: IntakeState, version: int | None = None
+    ) -> None:
+        """Store what the checks said of a batch and what became of it."""
+        table = tables.batches
+        values = {"report": report.model_dump(mode="json"), "state": state, "version": version}
+        mine = (table.c.pipeline == report.pipeline) & (table.c.id == report.batch)
+        with self.engine.begin() as connection:
+            connection.execute(sa.update(table).where(mine).values(values))
+
+    def intakes(self, pipeline: str, state: IntakeState | None = None) -> list[Intake]:
+        """A pipeline's batches, oldest first."""
+        table = tables.batches
+        query = sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.created, table.c.id)
+        query = query.where(table.c.state == state) if state else query
+        columns = ("batch", "state", "created", "report", "version")
+        return [Intake(**{name: getattr(row, name) for name in columns}) for row in self._rows(query)]
 
     # -------------------------------------------------------------------------------------- attempts
 

@@ -13,6 +13,18 @@ pipelines = sa.Table(
     sa.Column("definition", sa.String, nullable=False),  # path of pipeline.yaml
 )
 
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("pipeline", sa.String, primary_key=True),
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("created", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String, nullable=False),  # records.IntakeState
+    sa.Column("batch", sa.JSON, nullable=False),  # records.Batch
+    sa.Column("report", sa.JSON),  # records.ValidationReport
+    sa.Column("version", sa.Integer),  # of the snapshot that has its rows
+)
+
 attempts = sa.Table(
     "attempts",
     metadata,
