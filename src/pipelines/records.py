@@ -61,7 +61,7 @@ class Batch(Record):
     problems: int = 0  # lines of problems.parquet
     watermark: str | None = None  # how far a source with a watermark has been read
     rebuilt: bool = False  # it has all rows, in the form of a changed definition
-    replays: str | None = None  # the quarantined rows that it brings back: their file
+    replays: bool = False  # it brings rows back from quarantine; they keep their `_seq`
     warnings: list[str] = []
 
 
