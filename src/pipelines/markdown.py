@@ -9,9 +9,19 @@ from collections.abc import Iterable, Sequence
 LONGEST_CELL = 300
 
 
+def make_visible(value: object) -> str:
+    """`value` as text in which control characters are seen and not obeyed: `␛[31m`, `␊`, `\\u202e`."""
+    return "".join(c if c.isprintable() or c == "\u00a0" else _picture(ord(c)) for c in str(value))
+
+
+def _picture(code: int) -> str:
+    """A sign for a character that has none: Unicode's picture of it, else its number."""
+    return chr(0x2400 + code) if code < 32 else "\N{SYMBOL FOR DELETE}" if code == 127 else f"\\u{code:04x}"
+
+
 def markdown_cell(value: object) -> str:
     """`value` as text that stays in its cell: no line breaks, no HTML, no links, at most 300 characters."""
-    words = " ".join(str(value).split())
+    words = make_visible(" ".join(str(value).split())[: LONGEST_CELL + 1])
     if len(words) > LONGEST_CELL:
         words = words[: LONGEST_CELL - 1] + "…"
     return re.sub(r"([\\|\[\]`*])", r"\\\1", html.escape(words, quote=False))

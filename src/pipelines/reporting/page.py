@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from pipelines.records import WindowJudgment
 from pipelines.reporting import charts, words
 from pipelines.reporting.heat import heat_rows
 from pipelines.reporting.story import Story
+from pipelines.reporting.templates import page_template
 
 MOST_WINDOWS = 104  # two years of weeks; more would be too thin to read
 MOST_HEAT_WINDOWS = 26
@@ -27,19 +26,10 @@ def render_report(story: Story) -> str:
     champions = sorted(story.champions, key=lambda p: p.seq)
     shown, heated = windows[-MOST_WINDOWS:], windows[-MOST_HEAT_WINDOWS:]
     rows, hidden_columns = heat_rows(heated)
-    environment = Environment(
-        loader=PackageLoader("pipelines.reporting", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=words.number, moment=words.moment, day=words.day, duration=words.duration
-    )
-    environment.globals.update(span=words.span, verdicts=VERDICTS, gate_symbols=GATES)
-    return environment.get_template("page.html.j2").render(
+    return page_template("pipelines.reporting").render(
         story=story,
+        verdicts=VERDICTS,
+        gate_symbols=GATES,
         windows=windows,
         shown=shown,
         heated=heated,

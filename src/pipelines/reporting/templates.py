@@ -1,0 +1,31 @@
+"""Templates of our pages: everything from outside escaped, one look for all."""
+
+from __future__ import annotations
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+
+from pipelines.markdown import make_visible
+from pipelines.reporting import words
+
+
+def page_template(package: str) -> Template:
+    """`page.html.j2` of a package, which may include the look that all pages share: `page.css`.
+
+    Text from data goes through the filter `visible`: control characters are shown, not obeyed.
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("pipelines.reporting", ".")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=words.number,
+        moment=words.moment,
+        day=words.day,
+        duration=words.duration,
+        visible=make_visible,
+    )
+    environment.globals.update(span=words.span)
+    return environment.get_template("page.html.j2")
