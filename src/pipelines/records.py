@@ -94,6 +94,30 @@ class ValidationReport(Record):
         return 0 if self.refused else self.rows - self.quarantined
 
 
+class RowCounts(Record):
+    """Where the rows of a batch went: read = known + accepted + quarantined + refused, once it is judged."""
+
+    read: int
+    known: int
+    accepted: int = 0
+    quarantined: int = 0
+    refused: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"read {self.read:,} = {self.known:,} known + {self.accepted:,} accepted"
+            f" + {self.quarantined:,} quarantined + {self.refused:,} refused"
+        )
+
+
+def count_rows(batch: Batch, report: ValidationReport) -> RowCounts:
+    """The row arithmetic of a judged batch; every place that shows it takes it from here."""
+    counts = {"read": batch.rows + batch.known, "known": batch.known}
+    if report.refused is not None:
+        return RowCounts(**counts, refused=batch.rows)
+    return RowCounts(**counts, accepted=batch.rows - report.quarantined, quarantined=report.quarantined)
+
+
 class Intake(Record):
     """A batch in the ledger: what was read, what the checks said, and the snapshot that it made."""
 
@@ -102,6 +126,11 @@ class Intake(Record):
     created: datetime
     report: ValidationReport | None = None
     version: int | None = None  # of the snapshot that has its rows
+
+    @property
+    def counts(self) -> RowCounts | None:
+        """None while the batch waits for its checks."""
+        return None if self.report is None else count_rows(self.batch, self.report)
 
 
 class Snapshot(Record):
