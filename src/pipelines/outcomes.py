@@ -9,13 +9,16 @@ from pipelines.home import Home
 from pipelines.ledger import Ledger, now
 from pipelines.records import (
     Attempt,
+    Batch,
     Cause,
     Evaluation,
     GateVerdict,
     ModelVersion,
     Promotion,
+    Snapshot,
     TrainOutcome,
     ValidationReport,
+    count_rows,
 )
 
 
@@ -49,7 +52,18 @@ def refuse_stale(cause: Cause, stale: str) -> TrainOutcome:
     return TrainOutcome(status="refused", pipeline=cause.pipeline, cause=cause.id, warnings=[stale])
 
 
-def known_outcome(home: Home, attempt: Attempt) -> TrainOutcome | None:
+def describe_dataset(batch: Batch, report: ValidationReport, snapshot: Snapshot) -> dict[str, str | int]:
+    """What a run was trained on, and where the rows went that it read; `rows` are the snapshot's."""
+    counts = count_rows(batch, report)
+    return {
+        "id": snapshot.id,
+        "version": snapshot.version,
+        "rows": snapshot.rows,
+        **counts.model_dump(),
+    }
+
+
+def known_outcome(home: Home, attempt: Attempt, dataset: dict[str, str | int]) -> TrainOutcome | None:
     """The outcome of the same attempt if it was promoted before; else the attempt is stored as started."""
     ledger = Ledger.open(home)
     ledger.start_attempt(attempt)
@@ -58,12 +72,18 @@ def known_outcome(home: Home, attempt: Attempt) -> TrainOutcome | None:
         return None  # a verdict against one champion is none against the next
     words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
     return outcome.model_copy(
-        update={"status": "reused", "warnings": [*outcome.warnings, words], "cause": attempt.cause}
+        update={
+            "status": "reused",
+            "warnings": [*outcome.warnings, words],
+            "cause": attempt.cause,
+            "dataset": dataset,
+        }
     )
 
 
 def describe_outcome(
     attempt: Attempt,
+    dataset: dict[str, str | int],
     report: ValidationReport,
     evaluation: Evaluation,
     verdicts: list[GateVerdict],
@@ -74,12 +94,7 @@ def describe_outcome(
         status="inconclusive",
         pipeline=attempt.pipeline,
         attempt=attempt.id,
-        dataset={
-            "id": attempt.snapshot.id,
-            "version": attempt.snapshot.version,
-            "rows": attempt.snapshot.rows,
-            "quarantined": report.quarantined,
-        },
+        dataset=dataset,
         model={"name": attempt.pipeline, "run_id": run_id},
         metrics=evaluation.metrics,
         champion_metrics=evaluation.comparison.champion_metrics if evaluation.comparison else None,
