@@ -1,46 +1,23 @@
-"""Give each column the type that the definition says; what does not fit becomes missing, and is counted."""
+"""What a value means under the type that the definition gives its column; what does not fit is missing."""
 
 from __future__ import annotations
 
-import difflib
+import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import ColumnType, PipelineConfig
-from pipelines.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HIDDEN = ("_row", "_nth", "_batch", "_seq", "_reason", "_quarantined_at")
+# Evergreen's own columns beside the user's.
+HIDDEN = ("_row", "_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed")
 EPOCHS: tuple[tuple[float, Literal["s", "ms", "us", "ns"]], ...] = (
     (1e17, "ns"),
     (1e14, "us"),
     (1e11, "ms"),
     (1e8, "s"),
 )  # plausible instants are so large in these units
-
-
-def coerce(frame: pd.DataFrame, config: PipelineConfig) -> pd.DataFrame:
-    """Exactly the definition's columns, in its order, with dtypes that do not depend on the values.
-
-    number float64, time datetime64[us] (naive; zoned times become UTC), category and text str with None for
-    missing. `attrs["unparsed"]` counts, by column, the values that are no number or time and became missing.
-    Raises DataError when a column is not there.
-    """
-    import pandas as pd
-
-    check_present(list(frame.columns), config)
-    unparsed: dict[str, int] = {}
-    columns: dict[str, pd.Series[Any]] = {}
-    for name in config.columns:
-        values = frame[name].reset_index(drop=True)
-        columns[name] = convert(values, type_of(name, config), config.data.format)
-        lost = int((columns[name].isna() & values.notna()).sum())
-        if lost:
-            unparsed[name] = lost
-    result = pd.DataFrame(columns, columns=pd.Index(list(config.columns), dtype=object))
-    result.attrs["unparsed"] = unparsed
-    return result
 
 
 def type_of(name: str, config: PipelineConfig) -> ColumnType:
@@ -50,28 +27,10 @@ def type_of(name: str, config: PipelineConfig) -> ColumnType:
     return "time" if name == config.data.timestamp else config.columns[name].type
 
 
-def check_present(found: list[str], config: PipelineConfig) -> None:
-    reserved = [name for name in config.columns if name in HIDDEN]
-    if reserved:
-        raise DataError(
-            f"Columns {', '.join(reserved)}: these names are Evergreen's own.", "Rename them in the data."
-        )
-    absent = [name for name in config.columns if name not in found]
-    if not absent:
-        return
-    what = [f"the target {name!r}" if name == config.data.target else repr(name) for name in absent]
-    near = difflib.get_close_matches(absent[0], [str(name) for name in found], n=1)
-    raise DataError(
-        f"The data has no column {', no column '.join(what)}. Columns found: {', '.join(map(str, found))}.",
-        (f"Did the data mean {near[0]!r}? " if near else "")
-        + "Mend the data, or `columns` in pipeline.yaml.",
-    )
-
-
 def convert(values: pd.Series[Any], kind: ColumnType, fmt: Any) -> pd.Series[Any]:
     """One column in the stable dtype of its kind."""
     if kind == "number":
-        return as_number(values, fmt.decimal)
+        return as_number(values, fmt.decimal, fmt.thousands)
     if kind == "time":
         return as_time(values, fmt.day_first)
     text = as_text(values)
@@ -81,17 +40,27 @@ def convert(values: pd.Series[Any], kind: ColumnType, fmt: Any) -> pd.Series[Any
     return none_for_missing(text)
 
 
-def as_number(values: pd.Series[Any], decimal: str = ".") -> pd.Series[Any]:
+def as_number(values: pd.Series[Any], decimal: str = ".", thousands: str | None = None) -> pd.Series[Any]:
     """float64, NaN where missing, not a number, or infinite."""
     import numpy as np
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(values.dtype):
-        values = as_text(values)
-        if decimal != ".":
-            values = values.str.replace(decimal, ".", regex=False)
+        values = plain_digits(as_text(values), decimal, thousands)
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     return numbers.where(np.isfinite(numbers)) + 0.0  # + 0.0: one zero, not two with different hashes
+
+
+def plain_digits(text: pd.Series[Any], decimal: str, thousands: str | None) -> pd.Series[Any]:
+    """Numbers as a programme writes them: 1.234.567,8 as 1234567.8; None where the marks stand wrongly."""
+    if thousands:
+        mark, point = re.escape(thousands), re.escape(decimal)
+        grouped = text.str.fullmatch(rf"[+-]?\d{{1,3}}({mark}\d{{3}})+({point}\d*)?", na=False).astype(bool)
+        text = text.mask(grouped, text.str.replace(thousands, "", regex=False))
+    if decimal != ".":
+        text = text.mask(text.str.contains(".", regex=False, na=False).astype(bool), None)
+        text = text.str.replace(decimal, ".", regex=False)
+    return text
 
 
 def as_time(values: pd.Series[Any], day_first: bool) -> pd.Series[Any]:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import Loader, PipelineConfig, load_config
-from pipelines.data import InitResult, init_definition
+from pipelines.data.definition import InitResult, init_definition
 from pipelines.data.definition_text import scalar
 from pipelines.errors import DataError, EvergreenError, UsageError
 

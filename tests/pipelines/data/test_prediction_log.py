@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.data import append_labels, append_predictions, compact, read_window, window_counts
+from pipelines.data.prediction_log import append_labels, append_predictions, compact, read_window, window_counts
 from pipelines.data.prediction_log import LabelResult
 from pipelines.home import Home
 
@@ -87,7 +87,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_prediction_log import scored
-from pipelines.data import append_predictions
+from pipelines.data.prediction_log import append_predictions
 from pipelines.home import Home
 for i in range(8):
     new = {f"new_{sys.argv[2]}": 1.0}
