@@ -85,10 +85,8 @@ def training(
         # promotion -------------------------------------------------------------------------------
         keep_reference(config, attempt, trained)
         version = register_version(home, run_id, attempt, trained)
-        row, outcome = (
-            plan_promotion(config, version, evaluation, why, verdicts),
-            mark_promoted(outcome, version),
-        )
+        row = plan_promotion(config, version, evaluation, why, verdicts)
+        outcome = mark_promoted(outcome, version)
         promote(home, row, outcome)
         watch.lap("register")
         confirm_serving(deploy_champion(home, config.pipeline))
