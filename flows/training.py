@@ -26,10 +26,9 @@ from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.lock import one_at_a_time
-from pipelines.validation.report import render_validation
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
-from tasks.publishing import publish
+from tasks.publishing import publish, publish_validation
 from tasks.registry import deploy_champion, log_attempt, promote, register_version
 from tasks.serving import confirm_serving
 from tasks.training import fit_model
@@ -59,7 +58,7 @@ def training(
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
         report = validate_batch(config, batch)
-        publish(f"{config.pipeline}-validation", render_validation(report), "What the checks found")
+        publish_validation(home, batch, report)
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)
         dataset = describe_dataset(batch, report, snapshot)

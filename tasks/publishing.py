@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from prefect import task
 
 from pipelines.home import Home
-from pipelines.records import Cause
+from pipelines.records import Batch, Cause, ValidationReport
 from tasks.policies import NO_CACHE
 
 RETRAIN_EVENT = "evergreen.retrain"
@@ -26,6 +27,23 @@ def publish(key: str, markdown: str, description: str) -> None:
     create_markdown_artifact(
         markdown=markdown, key=re.sub(r"[^a-z0-9-]+", "-", key.lower()), description=description
     )
+
+
+@task(task_run_name="publish-{batch.pipeline}-validation", cache_policy=NO_CACHE)
+def publish_validation(home: Home, batch: Batch, report: ValidationReport) -> Path:
+    """Write the page of a batch's validation, and show it with the run; the page's path."""
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact
+
+    from pipelines.validation.page import write_page
+    from pipelines.validation.report import render_validation
+
+    page, key = write_page(home, batch, report), f"{batch.pipeline}-validation"
+    text = render_validation(batch, report, page)
+    create_markdown_artifact(markdown=text, key=key, description="What the checks found")
+    create_link_artifact(
+        link=page.as_uri(), link_text=str(page), key=f"{key}-page", description="The whole report, as a page"
+    )
+    return page
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)

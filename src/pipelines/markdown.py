@@ -10,13 +10,8 @@ LONGEST_CELL = 300
 
 
 def make_visible(value: object) -> str:
-    """`value` as text in which control characters are seen and not obeyed: `␛[31m`, `␊`, `\\u202e`."""
-    return "".join(c if c.isprintable() or c == "\u00a0" else _picture(ord(c)) for c in str(value))
-
-
-def _picture(code: int) -> str:
-    """A sign for a character that has none: Unicode's picture of it, else its number."""
-    return chr(0x2400 + code) if code < 32 else "\N{SYMBOL FOR DELETE}" if code == 127 else f"\\u{code:04x}"
+    """`value` as text in which control characters are seen and not obeyed, as `\\x1b[31m` or `\\n`."""
+    return "".join(c if c.isprintable() or c == "\u00a0" else ascii(c)[1:-1] for c in str(value))
 
 
 def markdown_cell(value: object) -> str:

@@ -41,9 +41,10 @@ POLICY = {
     "measure_window": (0, None, False),
     "judge_window": (0, None, False),
     "publish": (0, None, False),
+    "publish_validation": (0, None, False),
     "send_causes": (2, None, False),
 }
-OURS = {"publish", "send_causes"}  # Prefect itself is the work
+OURS = {"publish", "publish_validation", "send_causes"}  # Prefect itself is the work
 
 
 def test_the_table_is_this_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 from pipelines.markdown import make_visible
 from pipelines.reporting import words
@@ -26,6 +27,12 @@ def page_template(package: str) -> Template:
         day=words.day,
         duration=words.duration,
         visible=make_visible,
+        breakable=make_breakable,
     )
     environment.globals.update(span=words.span)
     return environment.get_template("page.html.j2")
+
+
+def make_breakable(name: str) -> Markup:
+    """A name of many words that may go on in the next line after an underscore."""
+    return escape(make_visible(name)).replace("_", Markup("_<wbr>"))
