@@ -39,6 +39,7 @@ class SourceRead(Record):
     uri: str  # without passwords
     stamp: str
     rows: int
+    first: int = 0  # its rows have `_seq` from here on
     bytes: int | None = None
     found: dict[str, str] = {}
 
@@ -60,6 +61,7 @@ class Batch(Record):
     unchanged: int = 0  # sources that were taken in before and not read again
     problems: int = 0  # lines of problems.parquet
     watermark: str | None = None  # how far a source with a watermark has been read
+    form: str = ""  # hash of what the definition says of reading: rows of another form are read anew
     rebuilt: bool = False  # it has all rows, in the form of a changed definition
     replays: bool = False  # it brings rows back from quarantine; they keep their `_seq`
     warnings: list[str] = []

@@ -1,163 +1,123 @@
 """Take in each row once: what the pipeline holds already is known, what is new becomes a staged batch.
 
-A row is its content: a 64-bit hash of its coerced values, and which of its equals it is (0, 1, 2, ..). A
-source file that has grown adds its new rows, the same file twice adds nothing, and true duplicates stay.
+A source that has not changed since it was taken in is not read again. Of one that has, rows that are held are
+known by their fingerprint, or by their key where the definition names one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.config import PipelineConfig
-from pipelines.data.columns import HIDDEN, coerce, type_of
-from pipelines.data.sources import find_files, read_table
-from pipelines.data.tables import open_table, read_columns
-from pipelines.errors import DataError
-from pipelines.home import Home, PipelineFolder
-from pipelines.records import Batch
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pipelines.data.rebuilding import Rebuild
+from pipelines.data.schema import match_columns, new_columns
+from pipelines.data.snapshots import finish_intakes
+from pipelines.data.sources import Source, find_sources, open_source
+from pipelines.data.staging import Staging, clear_abandoned, rows_per_part
+from pipelines.data.tables import open_table
+from pipelines.data.watermarks import Watermarks
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import Batch, Intake, SourceRead
 
 
 def stage_batch(config: PipelineConfig, home: Home, extra: list[str] | None = None) -> Batch:
     """Read the source (and `extra`, this once) and stage the rows that the pipeline does not hold yet.
 
-    When the definition's columns changed, all rows are staged again in the new form, with those that only the
-    pipeline still holds. Raises DataError for what cannot be read.
+    When the definition says otherwise than before how to read, all sources are read again and all rows staged
+    in the new form, with those that only the pipeline still holds. Raises DataError for what cannot be read.
     """
-    files = find_files(config.data.source, config.folder)
-    files += [file for file in find_files(extra, Path.cwd()) if file not in files] if extra else []
-    frame = read_all(files, config)
     folder = home.pipeline(config.pipeline)
-    schema = arrow_schema(config)
-    if has_changed(folder, schema):
-        frame, known = with_kept_rows(frame, folder, config), 0
-        version = str(open_table(folder.rows).version())  # type: ignore[union-attr]
-    else:
-        fresh = drop_known(frame, known_counts(folder))
-        frame, known, version = fresh, len(frame) - len(fresh), ""
-    return write_batch(frame, known, files, config, folder, f"{schema}{version}")
+    clear_abandoned(folder.incoming)
+    finish_intakes(home, config.pipeline)
+    ledger = Ledger.open(home)
+    taken = ledger.intakes(config.pipeline, "accepted")
+    form = form_of(config)
+    rebuild = bool(taken) and taken[-1].batch.form != form and open_table(folder.rows) is not None
+    sources = find_sources(config.data, config.folder, extra)
+    fresh = sources if rebuild else [s for s in sources if not s.stamp or s.stamp != stamps(taken).get(s.uri)]
+    watermarks = Watermarks.of(config, [] if rebuild else taken)
+    with Staging(config, home, rebuild=rebuild) as staging:
+        again = Rebuild(config, folder, taken, staging) if rebuild else None
+        reads, said = read_all(fresh, config, staging, watermarks, again)
+        reads += again.keep_rows(reads) if again else []
+        salt = f"{form}@{again.version}" if again else ""
+        batch = staging.finish(
+            reads,
+            salt,
+            unchanged=len(sources) - len(fresh),
+            watermark=watermarks.reached,
+            form=form,
+            warnings=said,
+        )
+    if batch.sources:
+        ledger.open_intake(batch)
+    return batch
 
 
-def read_all(files: list[Path], config: PipelineConfig) -> pd.DataFrame:
-    """All files' rows as the definition wants them, with `_row` and `_nth`."""
-    import pandas as pd
-
-    frames = []
-    for file in files:
-        try:
-            frames.append(coerce(read_table(file, config.data.format), config))
-        except DataError as error:
-            named = error.message if str(file) in error.message else f"{file}: {error.message}"
-            raise DataError(named, error.hint) from error
-    return identify(pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0])
+def form_of(config: PipelineConfig) -> str:
+    """A hash of all that decides what a row of a source is once it is stored."""
+    types = {name: spec.type for name, spec in config.columns.items()}
+    said = f"{types} {config.task} {config.data.target} {config.data.timestamp} {config.data.key}"
+    reading = config.data.format.model_dump_json(exclude={"most_expansion"})
+    return hashlib.sha256(f"{said} {reading}".encode()).hexdigest()[:16]
 
 
-def identify(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with `_row`, the hash of its other columns, and `_nth` among equal rows."""
-    hashes = row_hashes(frame)
-    return frame.assign(_row=hashes, _nth=hashes.groupby(hashes, sort=False).cumcount().astype("int64"))
+def stamps(taken: list[Intake]) -> dict[str, str]:
+    """The newest stamp of each source that was taken in."""
+    return {source.uri: source.stamp for intake in taken for source in intake.batch.sources}
 
 
-def row_hashes(frame: pd.DataFrame) -> pd.Series[Any]:
-    """An int64 per row from its values alone: the same on every run and machine."""
-    import pandas as pd
-
-    hashes = pd.util.hash_pandas_object(frame, index=False)
-    return pd.Series(hashes.to_numpy().view("int64"), index=frame.index)
-
-
-def known_counts(folder: PipelineFolder) -> pd.Series[Any]:
-    """How often the pipeline holds each row, accepted or quarantined; indexed by hash."""
-    import pandas as pd
-
-    held = [read_columns(path, ["_row"]) for path in (folder.rows, folder.quarantine)]
-    rows = [table["_row"].to_pandas() for table in held if table is not None]
-    joined = pd.concat(rows) if rows else pd.Series(dtype="int64")
-    return joined.value_counts(sort=False)
-
-
-def drop_known(frame: pd.DataFrame, known: pd.Series[Any]) -> pd.DataFrame:
-    """Rows beyond the number of their equals that is known already."""
-    held = frame["_row"].map(known).fillna(0).astype("int64")
-    return frame[frame["_nth"] >= held].reset_index(drop=True)
-
-
-def write_batch(
-    frame: pd.DataFrame,
-    known: int,
-    files: list[Path],
+def read_all(
+    sources: list[Source],
     config: PipelineConfig,
-    folder: PipelineFolder,
-    salt: str,
-) -> Batch:
-    """The staged batch, written whole or not at all."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    digest = hashlib.sha256(salt.encode())
-    digest.update(frame[["_row", "_nth"]].sort_values(["_row", "_nth"]).to_numpy().tobytes())
-    batch_id = digest.hexdigest()[:16]
-    path = folder.incoming / batch_id / "batch.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    schema = arrow_schema(config).append(pa.field("_row", pa.int64())).append(pa.field("_nth", pa.int64()))
-    waiting = path.with_name(f".batch.{os.getpid()}.tmp")
-    parquet.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False), waiting)
-    waiting.replace(path)
-    return Batch(
-        pipeline=config.pipeline,
-        id=batch_id,
-        path=str(path),
-        rows=len(frame),
-        known=known,
-        sources=[str(file) for file in files],
-    )
-
-
-# ------------------------------------------------------------------------------- when the definition changed
-
-
-def arrow_schema(config: PipelineConfig) -> Any:
-    """The definition's columns as they are stored."""
-    import pyarrow as pa
-
-    types = {"number": pa.float64(), "time": pa.timestamp("us"), "category": pa.string(), "text": pa.string()}
-    return pa.schema([(name, types[type_of(name, config)]) for name in config.columns])
+    staging: Staging,
+    watermarks: Watermarks,
+    again: Rebuild | None,
+) -> tuple[list[SourceRead], list[str]]:
+    """Stage every row of the sources, each a delivery; what was read, and what should be said of it."""
+    reads: list[SourceRead] = []
+    said: list[str] = []
+    for source in sources:
+        first = staging.seq
+        with open_source(source, config.data.format, watermarks.after) as reading:
+            found, notes = match_columns(reading.names, config, source.uri)
+            numbers = frozenset(theirs for name, theirs in found.items() if is_number(name, config))
+            for table in reading.tables(numbers, rows_per_part(len(config.columns))):
+                if staging.seq == first:
+                    notes += new_columns(table, found, source.uri)
+                watermarks.see(table)
+                mine = rename(table, found)
+                staging.add(mine)
+                if again:
+                    again.see(mine)
+            facts = {**reading.found, "order": order_of(reading.names, found, config)}
+        staging.end_delivery()
+        rows = staging.seq - first
+        reads.append(
+            SourceRead(
+                uri=source.uri, stamp=source.stamp, rows=rows, first=first, bytes=source.bytes, found=facts
+            )
+        )
+        said += notes
+    return reads, said
 
 
-def user_schema(schema: Any) -> dict[str, str]:
-    """A stored table's columns without the hidden ones, by name."""
-    return {field.name: str(field.type) for field in schema if field.name not in HIDDEN}
+def is_number(name: str, config: PipelineConfig) -> bool:
+    from pipelines.data.columns import type_of
+
+    return type_of(name, config) == "number"
 
 
-def has_changed(folder: PipelineFolder, schema: Any) -> bool:
-    """Whether the pipeline's rows are stored with other columns or types than the definition has now."""
-    table = open_table(folder.rows)
-    return table is not None and user_schema(table.to_pyarrow_dataset().schema) != user_schema(schema)
+def rename(table: Any, found: dict[str, str]) -> Any:
+    """The table's columns that the definition has, under its names."""
+    return table.select(list(found.values())).rename_columns(list(found))
 
 
-def with_kept_rows(frame: pd.DataFrame, folder: PipelineFolder, config: PipelineConfig) -> pd.DataFrame:
-    """The source's rows and, below, those that the pipeline holds and the source has no longer.
+def order_of(names: list[str], found: dict[str, str], config: PipelineConfig) -> str:
+    """Whether the columns stand as in the definition; they are read by name, so it does not matter."""
+    places = [names.index(found[name]) for name in config.columns if name in found]
+    return "as in the definition" if places == sorted(places) else "another than in the definition"
 
-    Both are matched on the columns that kept their type; columns new to the definition are empty in old rows.
-    """
-    import pandas as pd
 
-    tables = [table for path in (folder.rows, folder.quarantine) if (table := open_table(path)) is not None]
-    held = [table.to_pyarrow_dataset() for table in tables]
-    schemas = [user_schema(dataset.schema) for dataset in held]
-    now = user_schema(arrow_schema(config))
-    shared = [name for name in now if all(schema.get(name) == now[name] for schema in schemas)]
-    if not shared:
-        return frame
-    stored = [
-        data.to_table(columns=list(schema)).to_pandas() for data, schema in zip(held, schemas, strict=True)
-    ]
-    old = coerce(pd.concat(stored, ignore_index=True).reindex(columns=list(now)), config)
-    marks = identify(old[shared])
-    there = marks["_row"].map(row_hashes(frame[shared]).value_counts(sort=False)).fillna(0)
-    return identify(pd.concat([frame[list(now)], old[marks["_nth"] >= there]], ignore_index=True))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.data.batches import user_schema
 from pipelines.data.columns import HIDDEN
-from pipelines.data.tables import open_table, was_written, write_rows
+from pipelines.data.tables import add_files, open_table, was_written, write_part, write_rows
 from pipelines.errors import DataError, DataRefused
-from pipelines.home import Home
-from pipelines.records import Batch, Snapshot, ValidationReport
+from pipelines.home import Home, PipelineFolder
+from pipelines.ledger import Ledger
+from pipelines.records import Batch, Snapshot, ValidationReport, count_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,90 +24,166 @@ if TYPE_CHECKING:
 def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot:
     """Put the batch's good rows into the pipeline's data and those that failed a check into quarantine, once.
 
-    Quarantine is written first: a crash in between leaves rows that the next call adds, and none twice.
-    Raises DataRefused when the report refuses the batch, and DataError when there is nothing at all.
+    Quarantine is written first, the rows by one commit, the ledger last: a crash in between leaves what the next
+    call finishes, and nothing twice. Raises DataRefused when the report refuses the batch, and DataError when
+    there is nothing at all.
     """
+    ledger = Ledger.open(home)
     if report.refused is not None:
+        ledger.close_intake(report, "refused")
         raise DataRefused(
-            f"Batch {batch.id} of {batch.pipeline} was refused: {report.refused}",
-            f"Nothing of it was used; it is kept in {Path(batch.path).parent}.",
+            f"Batch {batch.id} of {batch.pipeline} was refused: {report.refused}\nRows {count_rows(batch, report)}.",
+            f"Nothing of it was used; it is kept in {batch.folder}.",
         )
+    ledger.close_intake(report, "staged")  # what a killed process leaves can be finished from this
     folder = home.pipeline(batch.pipeline)
     if batch.rows:
-        rows = read_staged(batch)
-        reasons = read_reasons(report)
-        write_quarantine(folder.quarantine, rows, reasons, batch)
-        write_accepted(folder.rows, rows, reasons, batch)
+        write_quarantine(folder, batch, report)
+        write_accepted(folder, batch, report)
     snapshot = current_snapshot(home, batch.pipeline)
     if snapshot is None:
-        raise DataError(f"{batch.pipeline} has no data: the source gave no rows.", "Add rows to data.source.")
+        raise DataError(
+            f"{batch.pipeline} has no data: {count_rows(batch, report)}.", "Add rows to data.source."
+        )
+    if batch.replays:
+        from pipelines.data.quarantine import mark_replayed
+
+        mark_replayed(home, batch)
+    ledger.close_intake(report, "accepted", snapshot.version)
+    shutil.rmtree(batch.folder, ignore_errors=True)
     return snapshot
 
 
-def read_staged(batch: Batch) -> Any:
-    from pyarrow import parquet
+def finish_intakes(home: Home, pipeline: str) -> None:
+    """Finish what a killed process had begun to accept: its rows are in, or quarantined, and nobody was told.
 
-    try:
-        return parquet.read_table(batch.path)
-    except FileNotFoundError as error:
-        raise DataError(f"{batch.path}: the staged batch is gone.", "Read the source again.") from error
+    A batch of which nothing was written stays staged; its source is read again.
+    """
+    folder = home.pipeline(pipeline)
+    for intake in Ledger.open(home).intakes(pipeline, "staged"):
+        batch = intake.batch
+        begun = was_written(folder.quarantine, batch.id) and Path(batch.folder).is_dir()
+        if intake.report is not None and (begun or was_written(folder.rows, batch.id)):
+            accept_batch(home, batch, intake.report)
 
 
-def read_reasons(report: ValidationReport) -> dict[int, str]:
-    """Why each failed row was refused, by its position in the batch; several reasons in one line."""
-    from pyarrow import parquet
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def parts_of(batch: Batch) -> list[Path]:
+    """The files of a staged batch. Raises DataError where they are gone."""
+    parts = sorted(Path(batch.folder).glob("part-*.parquet"))
+    if not parts:
+        raise DataError(f"{batch.folder}: the staged batch is gone.", "Read the source again.")
+    return parts
+
+
+def failing_rows(report: ValidationReport) -> Any:
+    """`_seq` of each row that a check refused, ascending, with all its reasons in one line."""
+    import pyarrow as pa
+
+    from pipelines.data.tables import ask
 
     if report.failures_path is None:
-        return {}
-    found: dict[int, list[str]] = {}
-    for failure in parquet.read_table(report.failures_path, columns=["position", "reason"]).to_pylist():
-        reasons = found.setdefault(failure["position"], [])
-        if failure["reason"] not in reasons:
-            reasons.append(failure["reason"])
-    return {position: "; ".join(reasons) for position, reasons in found.items()}
+        return pa.table({"_seq": pa.array([], pa.int64()), "_reason": pa.array([], pa.string())})
+    sql = "SELECT _seq, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS _reason FROM read_parquet(?) GROUP BY 1 ORDER BY 1"
+    found = ask(sql, [report.failures_path])
+    return pa.Table.from_pandas(found.astype({"_seq": "int64"}), preserve_index=False)
 
 
-def write_quarantine(path: Path, rows: Any, reasons: dict[int, str], batch: Batch) -> None:
+def write_quarantine(folder: PipelineFolder, batch: Batch, report: ValidationReport) -> None:
+    """Keep the failing rows with their reasons and with the text of the cells that could not be read.
+
+    A replay's rows are there already; the batch of a changed definition takes the place of all rows.
+    """
     import pyarrow as pa
 
-    rebuilt = has_other_columns(path, rows)
-    if not reasons and not rebuilt:
+    nothing = report.failures_path is None and not (batch.rebuilt and open_table(folder.quarantine))
+    if batch.replays or nothing or was_written(folder.quarantine, batch.id):
         return
-    positions = sorted(reasons)
-    refused = rows.take(pa.array(positions, pa.int64()))
+    reasons, schema = failing_rows(report), quarantine_schema(batch)
+    pieces = (
+        refused.cast(schema) for refused in refused_rows(batch, reasons, unread_cells(batch)) if refused.num_rows
+    )
+    rows = pa.RecordBatchReader.from_batches(schema, (b for piece in pieces for b in piece.to_batches()))
+    write_rows(folder.quarantine, rows, "overwrite" if batch.rebuilt else "append", once=batch.id)
+
+
+def quarantine_schema(batch: Batch) -> Any:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    added = [("_batch", pa.string()), ("_reason", pa.string()), ("_quarantined_at", pa.timestamp("us"))]
+    added += [("_unread", pa.string()), ("_replayed", pa.string())]
+    return pa.schema([*parquet.read_schema(parts_of(batch)[0]).remove_metadata(), *map(pa.field, *zip(*added, strict=True))])
+
+
+def refused_rows(batch: Batch, reasons: Any, unread: Any) -> Iterator[Any]:
+    """Of each part the failing rows, as quarantine keeps them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from pyarrow import parquet
+
     now = datetime.now(UTC).replace(tzinfo=None)
-    added = {
-        "_batch": pa.array([batch.id] * len(positions), pa.string()),
-        "_reason": pa.array([reasons[position] for position in positions], pa.string()),
-        "_quarantined_at": pa.array([now] * len(positions), pa.timestamp("us")),
-    }
-    for name, values in added.items():
-        refused = refused.append_column(name, values)
-    write_rows(path, refused, "overwrite" if rebuilt else "append", once=batch.id)
+    for path in parts_of(batch):
+        rows = parquet.read_table(path)
+        rows = rows.filter(pc.is_in(rows["_seq"], value_set=reasons["_seq"].combine_chunks()))
+        why = reasons["_reason"].take(pc.index_in(rows["_seq"], value_set=reasons["_seq"].combine_chunks()))
+        text = unread["_unread"].take(pc.index_in(rows["_seq"], value_set=unread["_seq"].combine_chunks()))
+        values = [batch.id, why, now, text, pa.nulls(rows.num_rows, pa.string())]
+        for name, value in zip(("_batch", "_reason", "_quarantined_at", "_unread", "_replayed"), values, strict=True):
+            column = pa.repeat(pa.scalar(value), rows.num_rows) if isinstance(value, str | datetime) else value
+            rows = rows.append_column(name, column)
+        yield rows
 
 
-def write_accepted(path: Path, rows: Any, reasons: dict[int, str], batch: Batch) -> None:
-    """Append what has no reason against it; `_seq` keeps the order in which rows were taken in."""
+def unread_cells(batch: Batch) -> Any:
+    """For each row with cells that could not be read, their texts as a JSON object by column."""
+    import pyarrow as pa
+
+    from pipelines.data.tables import ask
+
+    if not batch.problems:
+        return pa.table({"_seq": pa.array([], pa.int64()), "_unread": pa.array([], pa.string())})
+    sql = """SELECT _seq, to_json(map_from_entries(list(row("column", found))))::VARCHAR AS _unread
+        FROM read_parquet(?) WHERE rule = 'value_is_readable' GROUP BY 1"""
+    found = ask(sql, [str(Path(batch.folder) / "problems.parquet")])
+    schema = pa.schema([("_seq", pa.int64()), ("_unread", pa.string())])
+    return pa.Table.from_pandas(found, schema=schema, preserve_index=False)
+
+
+def write_accepted(folder: PipelineFolder, batch: Batch, report: ValidationReport) -> None:
+    """Make the parts the table's own files: linked as they are, or written anew without their failing rows."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if was_written(folder.rows, batch.id):
+        return
+    place = folder.rows / f"_batch={batch.id}"
+    place.mkdir(parents=True, exist_ok=True)
+    failing = failing_rows(report)["_seq"].to_numpy()
+    parts = parts_of(batch)
+    files = [file for part in parts if (file := put_part(part, place, failing)) is not None]
+    schema = parquet.read_schema(parts[0]).remove_metadata().append(pa.field("_batch", pa.string()))
+    if files or batch.rebuilt:
+        add_files(folder.rows, files, schema, "overwrite" if batch.rebuilt else "append", batch.id)
+
+
+def put_part(part: Path, place: Path, failing: Any) -> Path | None:
+    """The part's good rows as a file in `place`; None where it has none."""
     import numpy as np
     import pyarrow as pa
+    from pyarrow import parquet
 
-    if was_written(path, batch.id):
-        return
-    rebuilt = has_other_columns(path, rows)
-    table = open_table(path)
-    start = 0 if table is None or rebuilt else table.to_pyarrow_dataset().count_rows()
-    wanted = np.ones(rows.num_rows, dtype=bool)
-    wanted[list(reasons)] = False
-    good = rows.filter(pa.array(wanted))
-    good = good.append_column("_batch", pa.array([batch.id] * good.num_rows, pa.string()))
-    good = good.append_column("_seq", pa.array(range(start, start + good.num_rows), pa.int64()))
-    write_rows(path, good, "overwrite" if rebuilt else "append", once=batch.id)
-
-
-def has_other_columns(path: Path, rows: Any) -> bool:
-    """Whether the table holds rows of another definition: the batch has all rows and takes their place."""
-    table = open_table(path)
-    return table is not None and user_schema(table.to_pyarrow_dataset().schema) != user_schema(rows.schema)
+    file = place / part.name
+    file.unlink(missing_ok=True)  # of a call that was killed
+    seq = parquet.read_table(part, columns=["_seq"])["_seq"].to_numpy()
+    good = ~np.isin(seq, failing)
+    if good.all():
+        os.link(part, file)
+    elif good.any():
+        write_part(parquet.read_table(part).filter(pa.array(good)), file)
+    return file if good.any() else None
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -116,24 +195,27 @@ def current_snapshot(home: Home, pipeline: str) -> Snapshot | None:
     table = open_table(path)
     if table is None:
         return None
-    dataset = table.to_pyarrow_dataset()
-    hashes = dataset.to_table(columns=["_row"])["_row"].to_numpy()
-    return Snapshot(
-        pipeline=pipeline,
-        uri=str(path),
-        version=table.version(),
-        rows=len(hashes),
-        fingerprint=fingerprint_of(hashes, user_schema(dataset.schema)),
-    )
+    rows, fingerprint = fingerprint_of(table.to_pyarrow_dataset())
+    return Snapshot(pipeline=pipeline, uri=str(path), version=table.version(), rows=rows, fingerprint=fingerprint)
 
 
-def fingerprint_of(hashes: Any, schema: dict[str, str]) -> str:
-    """Hex of the rows' content and the columns' names and types; the order of rows does not matter."""
+def fingerprint_of(dataset: Any) -> tuple[int, str]:
+    """The number of rows, and a hex of their content and the columns' types; their order does not matter."""
     import numpy as np
 
-    digest = hashlib.sha256(repr(schema).encode())
-    digest.update(np.sort(hashes).astype("<i8").tobytes())
-    return digest.hexdigest()[:32]
+    count = total = mixed = 0
+    for piece in dataset.to_batches(columns=["_row"]):
+        hashes = piece["_row"].to_numpy().view(np.uint64)
+        count += len(hashes)
+        total += int(hashes.sum())
+        mixed ^= int(np.bitwise_xor.reduce(hashes)) if len(hashes) else 0
+    content = f"{user_schema(dataset.schema)}:{count}:{total % 2**64}:{mixed}"
+    return count, hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def user_schema(schema: Any) -> dict[str, str]:
+    """A stored table's columns without the hidden ones, by name."""
+    return {field.name: str(field.type) for field in schema if field.name not in HIDDEN}
 
 
 def read_snapshot(snapshot: Snapshot) -> pd.DataFrame:
@@ -141,12 +223,27 @@ def read_snapshot(snapshot: Snapshot) -> pd.DataFrame:
     table = open_table(Path(snapshot.uri), snapshot.version)
     if table is None:
         raise DataError(f"{snapshot.uri}: the data of {snapshot.id} is gone.", "Restore the home folder.")
-    rows = table.to_pyarrow_dataset().to_table()
-    ordered = rows.sort_by("_seq").drop_columns([name for name in HIDDEN if name in rows.column_names])
-    return ordered.to_pandas()  # type: ignore[no-any-return]
+    dataset = table.to_pyarrow_dataset()
+    rows = dataset.to_table(columns=[*user_schema(dataset.schema), "_seq"]).sort_by("_seq")
+    return rows.drop_columns(["_seq"]).to_pandas()  # type: ignore[no-any-return]
 
 
 def quarantined_rows(home: Home, pipeline: str) -> int:
-    """How many rows are in quarantine."""
+    """How many rows wait in quarantine."""
+    import pyarrow.dataset as ds
+
     table = open_table(home.pipeline(pipeline).quarantine)
-    return 0 if table is None else int(table.to_pyarrow_dataset().count_rows())
+    waiting = ds.field("_replayed").is_null()
+    return 0 if table is None else int(table.to_pyarrow_dataset().count_rows(filter=waiting))
+
+
+def next_seq(folder: PipelineFolder) -> int:
+    """The number that the next row taken in gets: above all that rows ever had here."""
+    import pyarrow as pa
+
+    highest = -1
+    for table in (open_table(folder.rows), open_table(folder.quarantine)):
+        found = pa.table(table.get_add_actions(flatten=True)) if table is not None else None
+        if found is not None and found.num_rows:
+            highest = max(highest, *found["max._seq"].to_pylist())
+    return highest + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Iterable
@@ -13,6 +14,8 @@ from pipelines.errors import EvergreenError
 if TYPE_CHECKING:
     import pandas as pd
 
+# Delta forgets old versions after 30 days unless told otherwise; ours go by `retention` alone.
+KEPT_FOR_EVER = {"delta.logRetentionDuration": "interval 36500 days", "delta.checkpointInterval": "100"}
 TRIES = 12  # writers of one table at once; each waits longer than the one before
 
 
@@ -50,6 +53,66 @@ def write_rows(
             time.sleep(random.uniform(0.01, 0.05) * 1.6**attempt)  # noqa: S311
         else:
             return
+
+
+def add_files(
+    path: Path, files: list[Path], schema: Any, mode: Literal["append", "overwrite"], once: str
+) -> None:
+    """Make Parquet files that lie under `path` part of the table in one commit; under `once`, at most one time.
+
+    The table is partitioned by `_batch`, whose value is in a file's folder: `_batch=<id>/<file>`.
+    """
+    from deltalake import CommitProperties, DeltaTable, Transaction
+    from deltalake.transaction import create_table_with_add_actions
+
+    if was_written(path, once):
+        return
+    actions = [add_action(path, file) for file in files]
+    marks = CommitProperties(app_transactions=[Transaction(once, 1)])
+    if open_table(path) is None:
+        DeltaTable.create(
+            str(path), schema, mode="ignore", partition_by=["_batch"], configuration=KEPT_FOR_EVER
+        )
+    DeltaTable(str(path)).create_write_transaction(
+        actions, mode, schema, ["_batch"], commit_properties=marks
+    )
+
+
+def add_action(path: Path, file: Path) -> Any:
+    """Delta's line for one file, with the statistics that readers skip files by."""
+    from deltalake.transaction import AddAction
+    from pyarrow import parquet
+
+    facts = parquet.read_metadata(file)
+    at = facts.schema.names.index("_seq")
+    groups = [facts.row_group(i).column(at).statistics for i in range(facts.num_row_groups)]
+    stats = {
+        "numRecords": facts.num_rows,
+        "minValues": {"_seq": min(group.min for group in groups)},
+        "maxValues": {"_seq": max(group.max for group in groups)},
+        "nullCount": {"_seq": 0},
+    }
+    found = file.stat()
+    batch = file.parent.name.removeprefix("_batch=")
+    return AddAction(
+        path=str(file.relative_to(path)),
+        size=found.st_size,
+        partition_values={"_batch": batch},
+        modification_time=int(found.st_mtime * 1000),
+        data_change=True,
+        stats=json.dumps(stats),
+    )
+
+
+def write_part(rows: Any, path: Path) -> None:
+    """An Arrow table as a Parquet file; dictionaries for text alone, since numbers rarely repeat."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    draft = path.with_suffix(".draft")
+    parquet.write_table(rows, draft, compression="zstd", compression_level=1, use_dictionary=texts)
+    draft.replace(path)
 
 
 def is_conflict(error: Exception) -> bool:

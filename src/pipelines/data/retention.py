@@ -1,0 +1,58 @@
+"""Let old snapshots go, but for those that a model which may serve again was trained on."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pipelines.config import PipelineConfig
+from pipelines.data.tables import open_table
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import Attempt, Record
+
+ABANDONED = timedelta(days=1)  # a batch that was staged and never judged
+
+
+class Vacuumed(Record):
+    """The versions that can be read, those that cannot any more, and how many files went (or would)."""
+
+    kept: list[int]
+    gone: list[int]
+    files: int
+
+
+def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) -> Vacuumed:
+    """Remove the files of snapshots older than `data.retention` which no registered model was trained on.
+
+    The newest snapshot always stays. Rows that a newer snapshot still has stay with it: what goes are the files
+    that a rebuild replaced. Nothing is removed with `dry_run`.
+    """
+    folder = home.pipeline(config.pipeline)
+    table = open_table(folder.rows)
+    if table is None:
+        return Vacuumed(kept=[], gone=[], files=0)
+    limit = datetime.now(UTC) - config.data.retention
+    written = {entry["version"]: datetime.fromtimestamp(entry["timestamp"] / 1000, UTC) for entry in table.history()}
+    live = live_versions(home, config.pipeline)
+    kept = sorted(v for v, at in written.items() if at >= limit or v in live or v == table.version())
+    files = table.vacuum(
+        retention_hours=0, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=kept
+    )
+    if not dry_run:
+        clear_incoming(home, config.pipeline)
+    return Vacuumed(kept=kept, gone=sorted(set(written) - set(kept)), files=len(files))
+
+
+def live_versions(home: Home, pipeline: str) -> set[int]:
+    """The snapshots that registered models were trained on: any of them may be champion again by a rollback."""
+    rows = Ledger.open(home).attempts(pipeline)
+    return {Attempt.model_validate(row.attempt).snapshot.version for row in rows if row.version is not None}
+
+
+def clear_incoming(home: Home, pipeline: str) -> None:
+    """Remove staged batches that nobody judged for a day; refused ones stay."""
+    for intake in Ledger.open(home).intakes(pipeline, "staged"):
+        if datetime.now(UTC).replace(tzinfo=None) - intake.created > ABANDONED:
+            shutil.rmtree(Path(intake.batch.folder), ignore_errors=True)
