@@ -10,6 +10,7 @@ from pipelines.config import ColumnType, PipelineConfig
 if TYPE_CHECKING:
     import pandas as pd
 
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 # Evergreen's own columns beside the user's.
 HIDDEN = ("_row", "_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed")
 EPOCHS: tuple[tuple[float, Literal["s", "ms", "us", "ns"]], ...] = (
@@ -45,9 +46,13 @@ def as_number(values: pd.Series[Any], decimal: str = ".", thousands: str | None 
     import numpy as np
     import pandas as pd
 
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        values = plain_digits(as_text(values), decimal, thousands)
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        numbers = values.astype("float64")
+    else:
+        text = plain_digits(as_text(values).str.strip(), decimal, thousands)
+        shaped = text.str.fullmatch(NUMBER, na=False).astype(bool)
+        # Not pd.to_numeric: its last digit can differ from that of Arrow, and so would the fingerprint.
+        numbers = text.where(shaped, "nan").astype("float64")
     return numbers.where(np.isfinite(numbers)) + 0.0  # + 0.0: one zero, not two with different hashes
 
 

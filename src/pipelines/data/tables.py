@@ -63,6 +63,7 @@ def add_files(
     The table is partitioned by `_batch`, whose value is in a file's folder: `_batch=<id>/<file>`.
     """
     from deltalake import CommitProperties, DeltaTable, Transaction
+    from deltalake import Schema as DeltaSchema
     from deltalake.transaction import create_table_with_add_actions
 
     if was_written(path, once):
@@ -70,12 +71,18 @@ def add_files(
     actions = [add_action(path, file) for file in files]
     marks = CommitProperties(app_transactions=[Transaction(once, 1)])
     if open_table(path) is None:
-        DeltaTable.create(
-            str(path), schema, mode="ignore", partition_by=["_batch"], configuration=KEPT_FOR_EVER
+        create_table_with_add_actions(
+            str(path),
+            DeltaSchema.from_arrow(schema),
+            actions,
+            partition_by=["_batch"],
+            configuration=KEPT_FOR_EVER,
+            commit_properties=marks,
         )
-    DeltaTable(str(path)).create_write_transaction(
-        actions, mode, schema, ["_batch"], commit_properties=marks
-    )
+    else:
+        DeltaTable(str(path)).create_write_transaction(
+            actions, mode, schema, ["_batch"], commit_properties=marks
+        )
 
 
 def add_action(path: Path, file: Path) -> Any:
