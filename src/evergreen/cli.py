@@ -10,6 +10,7 @@ import typer
 
 from evergreen import views
 from evergreen.console import Answer, command, err, out, require_stack, run_command
+from evergreen.trace import trace
 from pipelines.home import Home
 
 app = typer.Typer(
@@ -207,3 +208,6 @@ def report(
 
     path = write_report(Home.at(), pipeline, output)
     return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0
+
+
+command(app)(trace)

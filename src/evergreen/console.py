@@ -156,11 +156,12 @@ def print_table(title: str, head: list[str], rows: Iterable[Iterable[object]]) -
     for name in head:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
+        table.add_row(*(plain(cell) for cell in row))
     out.print(table)
 
 
-def _plain(cell: object) -> str:
+def plain(cell: object) -> str:
+    """Text for the terminal: what looks like markup is shown, control characters are left out."""
     from rich.markup import escape
 
     text = "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
