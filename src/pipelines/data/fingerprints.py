@@ -29,6 +29,16 @@ def fingerprint(table: Any) -> Hashes:
     return total.view(np.int64)
 
 
+def add_texts(prints: Hashes, problems: Any) -> None:
+    """Let what an unreadable cell says count too: rows that differ in it alone are two."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if problems.num_rows:
+        cells = pc.binary_join_element_wise(problems["column"], problems["found"], "=").combine_chunks()
+        np.add.at(prints, problems["row"].to_numpy(), text_bits(cells).view(np.int64))
+
+
 def add_column(total: Any, column: Any, name: str) -> None:
     """Add a column's mixed values to the rows' sums, missing ones as nothing."""
     import numpy as np

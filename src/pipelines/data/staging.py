@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.config import PipelineConfig
 from pipelines.data.conversion import convert_table, problem_schema, stored_schema
-from pipelines.data.fingerprints import fingerprint
+from pipelines.data.fingerprints import add_texts, fingerprint
 from pipelines.data.held import Held, HeldKeys, held_keys, held_rows, rank
 from pipelines.data.snapshots import next_seq
 from pipelines.data.tables import write_part
@@ -93,7 +93,9 @@ class Staging:
         rows, problems = convert_table(table, self.config)
         seq = table["_seq"].to_numpy() if self.replay else np.arange(start, start + table.num_rows)
         keys = fingerprint(rows.select(self.config.data.key)) if self.config.data.key else None
-        rows = rows.append_column("_row", pa.array(fingerprint(rows))).append_column("_seq", pa.array(seq))
+        prints = fingerprint(rows)
+        add_texts(prints, problems)
+        rows = rows.append_column("_row", pa.array(prints)).append_column("_seq", pa.array(seq))
         problems = problems.set_column(0, "_seq", pa.array(seq[problems["row"].to_numpy()], pa.int64()))
         return rows, problems, keys
 
