@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING
 from pipelines.config import Format, load_config
 from pipelines.data.definition_text import render
 from pipelines.data.profiling import Profile, profile_table
-from pipelines.data.sources import (
-    CSV_ENDINGS,
-    find_files,
-    first_cells,
-    local_path,
-    read_table,
-    sniff_delimiter,
-    text_head,
-)
+from pipelines.data.sources import discover_format, find_files, local_path, read_table
+from pipelines.data.sources.source import local_source
 from pipelines.errors import DataError
 from pipelines.records import Record, Task
 
@@ -51,7 +44,7 @@ def init_definition(data: str, target: str, timestamp: str | None, out: Path) ->
     Raises DataError for data that cannot be read or learned from, UsageError for a column that is not there.
     """
     files = find_files(data, Path.cwd())[-FILES_READ:]
-    fmt = discover_format(files[0], target)
+    fmt = discover_format(local_source(files[0]), target)
     profile = profile_table(read_all(files, fmt), target, timestamp, fmt)
     return write_definition(
         profile, Path.cwd() / local_path(data), out, slug(files[0] if len(files) == 1 else local_path(data))
@@ -63,15 +56,6 @@ def read_all(files: list[Path], fmt: Format) -> pd.DataFrame:
 
     frames = [read_table(file, fmt) for file in files]
     return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-
-
-def discover_format(file: Path, target: str) -> Format:
-    """Delimiter, and whether there is a header: there is, unless a number stands where names should."""
-    text = "" if not file.name.lower().endswith((*CSV_ENDINGS, ".tsv", ".txt", ".data")) else text_head(file)
-    delimiter = sniff_delimiter(text)
-    cells = first_cells(text, delimiter)
-    header = target in cells or not any(re.fullmatch(r"[+-]?\d+(\.\d+)?", cell) for cell in cells)
-    return Format(delimiter=None if delimiter == "," else delimiter, header=header)
 
 
 def slug(path: Path) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines.config import Format, PipelineConfig
-from pipelines.data import coerce, find_files, read_table
+from pipelines.data.sources import find_files, read_table
 from pipelines.errors import DataError
 
 BAD_FILES = {

@@ -1,0 +1,261 @@
+"""Count the columns of Parquet files in bins, whatever their number of rows.
+
+A sample chooses the bins and the frequent values; one scan of DuckDB counts all rows in them, so that memory
+does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import ColumnType
+from pipelines.errors import DataError
+from pipelines.records import Record
+
+if TYPE_CHECKING:
+    import duckdb
+
+SAMPLED = 200_000  # rows that choose the bins
+SAMPLED_CELLS = 10_000_000  # fewer rows of a wide table
+DISCRETE = 20  # so many different numbers are bins of their own
+FREQUENT = 50  # values of a category that are counted one by one
+SHORT = 100  # characters of a text that are looked at
+LARGE = 1e100  # beyond it squares overflow: such numbers are counted, and left out of mean and correlation
+TOGETHER = 200  # columns of one query
+MEMORY = "1GB"
+TENTHS = ", ".join(f"0.{i}" for i in range(1, 10))
+
+
+class ColumnStatistics(Record):
+    """One column; times are seconds since 1970.
+
+    `distinct` is exact of few values and of small tables, else an estimate that may be a third off.
+    Numbers and times: `counts[i]` values in (edges[i], edges[i + 1]], the first bin with its lower edge. Few
+    numbers, categories and texts: `counts[i]` values equal `values[i]`. `other`: values in none of these.
+    """
+
+    type: ColumnType
+    missing: int = 0
+    distinct: int = 0
+    mean: float | None = None
+    std: float | None = None
+    least: float | None = None
+    most: float | None = None
+    correlation: float | None = None  # with the target, of numbers
+    edges: list[float] = []  # noqa: RUF012 - pydantic copies it
+    values: list[str | float] = []  # noqa: RUF012
+    counts: list[int] = []  # noqa: RUF012
+    other: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.missing + sum(self.counts) + self.other
+
+
+class Bins(Record):
+    """Where a column's values are counted: between `cuts` (None below and above all), or one by one."""
+
+    cuts: list[float] = []  # noqa: RUF012
+    values: list[str | float] = []  # noqa: RUF012
+
+
+@contextmanager
+def opened(files: list[str], columns: dict[str, ColumnType]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """DuckDB with a view `source` of the files: numbers and times as doubles, categories and texts short."""
+    import duckdb
+
+    settings: dict[str, Any] = {
+        "memory_limit": MEMORY,
+        "preserve_insertion_order": False,
+        "temp_directory": "",
+    }
+    escaped = [glob.escape(file) for file in files]
+    read = f"read_parquet({escaped!r}, union_by_name=true, hive_partitioning=false, file_row_number=true)"
+    with duckdb.connect(":memory:", config=settings) as connection:
+        try:
+            there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]  # noqa: S608
+            parts = [f"{plain(name, kind, there)} AS {label(name)}" for name, kind in columns.items()]
+            connection.execute(
+                f"CREATE VIEW source AS SELECT {', '.join(parts)}, file_row_number AS _place FROM {read}"  # noqa: S608
+            )
+            yield connection
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise DataError(
+                f"The rows cannot be counted: {reason}.",
+                "Restore the files; a snapshot older than data.retention may have been vacuumed.",
+            ) from error
+
+
+def plain(name: str, kind: ColumnType, there: list[str]) -> str:
+    """A stored column in SQL; null where no file has it. Where there is an `A`, DuckDB calls `a` `a_1`."""
+    if name not in there:
+        alike = [other for other in there if other.lower() == name.lower()]
+        name = f"{name}_1" if alike else name
+        if name not in there:
+            return "NULL::DOUBLE" if kind in {"number", "time"} else "NULL::VARCHAR"
+    if kind == "number":
+        return f"CASE WHEN isfinite({quoted(name)}::DOUBLE) THEN {quoted(name)}::DOUBLE END"
+    return f"epoch({quoted(name)})" if kind == "time" else f"left({quoted(name)}::VARCHAR, {SHORT})"
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def label(name: str) -> str:
+    """The column's name in `source`: DuckDB holds `a` and `A` for one name."""
+    return f"c{name.encode(errors='surrogatepass').hex()}"
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.execute("SELECT count(*) FROM source").fetchall()[0][0])
+
+
+def choose_bins(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, ColumnType], rows: int
+) -> dict[str, Bins]:
+    """Bins for each column, from an even sample of the rows."""
+    draw_sample(connection, rows, len(columns))
+    numbers = [name for name, kind in columns.items() if kind in {"number", "time"}]
+
+    def ask(c: str) -> str:
+        return f"count({c}), approx_count_distinct({c}), max({c}), quantile_disc({c}, [{TENTHS}])"
+
+    found = ask_columns(connection, numbers, ask, "sample")
+    return {
+        name: number_bins(connection, name, kind, *found[name])
+        if name in found
+        else Bins(values=frequent(connection, name, FREQUENT, least=2))
+        for name, kind in columns.items()
+    }
+
+
+def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) -> None:
+    """The table `sample`; where it is all there is, `source` reads from it, too."""
+    wanted = min(SAMPLED, SAMPLED_CELLS // max(1, columns))
+    every = max(1, math.ceil(rows / max(1, wanted)))
+    where = f"WHERE hash(_place) % {every} = 0" if every > 1 else ""
+    connection.execute(f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE (_place) FROM source {where}")  # noqa: S608
+    if every == 1:
+        connection.execute("CREATE OR REPLACE VIEW source AS SELECT * FROM sample")
+
+
+def number_bins(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    kind: ColumnType,
+    *measured: Any,
+) -> Bins:
+    """Deciles; or the numbers themselves, where they are few and come back."""
+    count, distinct, most, deciles = measured
+    if kind == "number" and distinct <= min(2 * DISCRETE, count // 5):
+        values = frequent(connection, name, DISCRETE + 1)
+        if len(values) <= DISCRETE:
+            return Bins(values=sorted(values))
+    return Bins(cuts=sorted({cut for cut in deciles or [] if cut < most}))
+
+
+def frequent(connection: duckdb.DuckDBPyConnection, name: str, most: int, least: int = 1) -> list[Any]:
+    """The sample's values that are there `least` times, the most frequent first."""
+    column = label(name)
+    answer = connection.execute(
+        f"SELECT {column} FROM sample WHERE {column} IS NOT NULL AND {column}::VARCHAR <> ''"  # noqa: S608
+        f" GROUP BY 1 HAVING count(*) >= {least} ORDER BY count(*) DESC, 1 LIMIT {most}"
+    )
+    return [row[0] for row in answer.fetchall()]
+
+
+def ask_columns(
+    connection: duckdb.DuckDBPyConnection,
+    names: Iterable[str],
+    ask: Callable[[str], str],
+    table: str = "source",
+) -> dict[str, tuple[Any, ...]]:
+    """The answers to the same aggregates of each column, `TOGETHER` columns in a scan."""
+    names = list(names)
+    found: dict[str, tuple[Any, ...]] = {}
+    for start in range(0, len(names), TOGETHER):
+        part = names[start : start + TOGETHER]
+        parts = [f"row({ask(label(name))})" for name in part]
+        answer = connection.execute(f"SELECT {', '.join(parts)} FROM {table}").fetchall()[0]  # noqa: S608
+        found |= dict(zip(part, answer, strict=True))
+    return found
+
+
+def outcome(columns: dict[str, ColumnType], target: str, positive: str | None) -> str | None:
+    """The target as a number, in SQL: itself, 0 or 1 of two classes, None of more."""
+    if columns.get(target) == "number":
+        return sane(label(target))
+    if positive is None:
+        return None
+    return f"CASE WHEN {label(target)} IS NOT NULL THEN ({label(target)} = {literal(positive)})::DOUBLE END"
+
+
+def sane(expression: str) -> str:
+    return f"CASE WHEN abs({expression}) <= {LARGE!r} THEN {expression} END"
+
+
+def literal(value: str | float) -> str:
+    """A value in SQL; a number as text, for DuckDB takes 0.1 for a decimal and rounds it on the way."""
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else f"'{value!r}'::DOUBLE"
+
+
+def count_columns(
+    connection: duckdb.DuckDBPyConnection,
+    columns: dict[str, ColumnType],
+    bins: dict[str, Bins],
+    outcome: str | None,
+) -> dict[str, ColumnStatistics]:
+    """Every column of `source`, counted in its bins, in one scan."""
+    rows = count_rows(connection)
+    kinds = {label(name): (kind, bins[name]) for name, kind in columns.items()}
+
+    exact = rows <= SAMPLED and len(columns) <= TOGETHER
+    different = "count(DISTINCT {})" if exact else "approx_count_distinct({})"
+
+    def ask(column: str) -> str:
+        kind, chosen = kinds[column]
+        marks = chosen.values or chosen.cuts
+        counts = f"histogram{'_exact' if chosen.values else ''}({column}, [{', '.join(map(literal, marks))}])"
+        numeric = f"avg({sane(column)}), stddev_pop({sane(column)})" if kind == "number" else "NULL, NULL"
+        ends = f"min({column}), max({column})" if kind in {"number", "time"} else "NULL, NULL"
+        relation = f"corr({sane(column)}, {outcome})" if kind == "number" and outcome else "NULL"
+        tally = counts if marks else "NULL"
+        return f"count({column}), {different.format(column)}, {numeric}, {ends}, {relation}, {tally}"
+
+    found = ask_columns(connection, columns, ask)
+    return {name: column_of(columns[name], rows, bins[name], found[name]) for name in columns}
+
+
+def column_of(kind: ColumnType, rows: int, bins: Bins, answer: tuple[Any, ...]) -> ColumnStatistics:
+    count, distinct, mean, std, least, most, correlation, tally = answer
+    marks = bins.values or bins.cuts
+    tally = dict(tally or {})
+    counts = [int(tally.get(mark, 0)) for mark in marks]
+    other = int(count) - sum(counts)
+    edges: list[float] = []
+    if least is not None and not bins.values:
+        edges, counts, other = [least, *bins.cuts, most], [*counts, other], 0
+    return ColumnStatistics(
+        type=kind,
+        missing=rows - int(count),
+        distinct=sum(map(bool, counts)) if bins.values and not other else min(int(distinct), int(count)),
+        mean=finite(mean),
+        std=finite(std),
+        least=finite(least),
+        most=finite(most),
+        correlation=finite(correlation),
+        edges=edges,
+        values=bins.values,
+        counts=counts,
+        other=other,
+    )
+
+
+def finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,265 @@
+"""CSV text into Arrow tables, block by block, strictly: each record has as many cells as there are names."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Format
+from pipelines.data.sources.dialects import first_record, sniff_delimiter, sniff_quote
+from pipelines.data.sources.encodings import TextStream
+from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
+from pipelines.data.sources.records import RecordCutter
+from pipelines.data.sources.source import Source
+from pipelines.data.sources.streams import ByteStream
+from pipelines.errors import ConfigError, DataError
+from pipelines.markdown import make_visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 32 << 20  # bytes parsed at once
+ARROW_BLOCK = 4 << 20  # bytes that one of Arrow's threads parses at once
+RECORD_MOST = 64 << 20  # bytes of the longest record that is read
+
+
+class CsvReading(Reading):
+    """Delimited text; all cells are strings but for the columns that are asked for as numbers."""
+
+    def __init__(self, source: Source, fmt: Format, stream: ByteStream) -> None:
+        super().__init__(source, fmt)
+        self.stream = stream
+        self.text = TextStream(stream, fmt.encoding)
+        head = self.text.head()
+        self.quote = sniff_quote(head) if fmt.quote is None else fmt.quote
+        self.delimiter = fmt.delimiter or sniff_delimiter(head, self.quote)
+        check_dialect(self.delimiter, self.quote)
+        csv.field_size_limit(RECORD_MOST)
+        self.cutter = RecordCutter(self.delimiter, self.quote)
+        self.pieces = self.cut_pieces()
+        self.names = self.read_header()
+        self.marks = missing_marks(fmt)
+        self.worded: set[str] = set()  # columns asked for as numbers that have shown other cells
+        self.describe()
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def describe(self) -> None:
+        named = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar", " ": "blank"}
+        self.found |= {"format": "CSV", "compression": self.stream.compression or "none"}
+        self.found |= {"encoding": self.text.encoding, "quote": self.quote or "none"}
+        self.found |= {"delimiter": named.get(self.delimiter, self.delimiter), "decimal": self.fmt.decimal}
+        self.found |= {"header": "yes" if self.fmt.header else "no"}
+
+    # -------------------------------------------------------------------------------------------- cutting
+
+    def cut_pieces(self) -> Iterator[tuple[bytes, int]]:
+        """Whole records, many at a time, with the line number of the first."""
+        rest, line, last, size = b"", 1, False, len(self.stream.head)
+        while not last:
+            block, last = self.text.read(size)
+            size = BLOCK
+            self.refuse_nul(block, line, rest)
+            data = rest + block
+            end = self.cutter.end_of_records(data, last)
+            if end < len(data) and (last or len(data) - end > RECORD_MOST):
+                raise self.endless_record(data, end, line, last)
+            if end:
+                yield data[:end], line
+                line += count_lines(data, end)
+            rest = data[end:]
+
+    def refuse_nul(self, block: bytes, line: int, rest: bytes) -> None:
+        if b"\0" not in block:
+            return
+        at = block.index(0)
+        offset = self.stream.position - len(self.stream_tail(block)) + at
+        raise DataError(
+            f"{self.source.name} is not text: it has a NUL byte at {offset:,},"
+            f" line {line + count_lines(rest, len(rest)) + count_lines(block, at):,}.",
+            "Expected a CSV file, or *.parquet; a file cut off by a crash can end in NULs.",
+        )
+
+    def stream_tail(self, block: bytes) -> bytes:
+        return block
+
+    def endless_record(self, data: bytes, end: int, line: int, last: bool) -> DataError:
+        opened = self.cutter.open_quote(data, end)
+        where = line + count_lines(data, end if opened is None else opened)
+        if opened is None:
+            what = f"a row of more than {RECORD_MOST >> 20} MiB"
+        else:
+            far = "to the end of the file" if last else f"for {RECORD_MOST >> 20} MiB"
+            what = f"a quote ({self.quote}) opens and is not closed {far}"
+        return DataError(
+            f"{self.source.name}, line {where:,}: {what}.", "Mend that line, or set format.quote ('' for none)."
+        )
+
+    # --------------------------------------------------------------------------------------------- header
+
+    def read_header(self) -> list[str]:
+        """Column names of the first line that is not empty; c0, c1, .. where there is no header."""
+        for data, line in self.pieces:
+            if data.isspace():
+                continue
+            cells, length, lines = first_record(data, self.delimiter, self.quote)
+            names = [
+                (cell if self.fmt.header and cell else f"c{i}") for i, cell in enumerate(c.strip() for c in cells)
+            ]
+            check_names(names, self.source)
+            rest = (data[length:], line + lines) if self.fmt.header else (data, line)
+            self.pieces = self.with_rows(rest, self.pieces)
+            return names
+        raise DataError(
+            f"{self.source.name} is empty: no line has anything on it.",
+            "Expected column names and rows below them.",
+        )
+
+    def with_rows(
+        self, first: tuple[bytes, int], others: Iterator[tuple[bytes, int]]
+    ) -> Iterator[tuple[bytes, int]]:
+        """The pieces that have rows; there must be one."""
+        some = False
+        for piece in (first, *()):
+            if piece[0] and not piece[0].isspace():
+                some = True
+                yield piece
+        for piece in others:
+            if not piece[0].isspace():
+                some = True
+                yield piece
+        if not some:
+            raise DataError(
+                f"{self.source.name} has a line of column names and no rows.", "Expected at least one row."
+            )
+
+    # -------------------------------------------------------------------------------------------- parsing
+
+    def chunks(self, numbers: frozenset[str]) -> Iterator[pa.Table]:
+        numbers = frozenset() if self.fmt.thousands else numbers & frozenset(self.names)
+        for data, line in self.pieces:
+            yield self.parse(data, line, numbers - self.worded)
+            self.found["encoding"] = self.text.encoding
+
+    def parse(self, data: bytes, line: int, numbers: frozenset[str]) -> pa.Table:
+        """A piece as a table; what is no plain number leaves its column as text."""
+        import pyarrow as pa
+
+        if numbers:
+            try:
+                return self.tidy(self.finite(self.arrow_table(data, numbers)))
+            except pa.ArrowInvalid:
+                pass
+        try:
+            table = self.tidy(self.arrow_table(data, frozenset()))
+        except pa.ArrowInvalid as error:
+            raise self.bad_line(data, line, error) from error
+        return self.with_numbers(table, numbers) if self.fmt.decimal == "." else table
+
+    def arrow_table(self, data: bytes, numbers: frozenset[str]) -> pa.Table:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        types = {name: pa.float64() if name in numbers else pa.string() for name in self.names}
+        convert = arrow_csv.ConvertOptions(
+            column_types=types,
+            null_values=self.marks,
+            strings_can_be_null=True,
+            check_utf8=False,
+            decimal_point=self.fmt.decimal,
+        )
+        quoted = bool(self.quote) and self.quote.encode() in data
+        parse = arrow_csv.ParseOptions(
+            delimiter=self.delimiter, quote_char=self.quote or False, newlines_in_values=quoted
+        )
+        for size in (ARROW_BLOCK, len(data) + 1):
+            read = arrow_csv.ReadOptions(column_names=self.names, block_size=size)
+            try:
+                return arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
+            except pa.ArrowInvalid as error:
+                if "straddling" not in str(error) and "out of sync" not in str(error):
+                    raise
+        raise pa.ArrowInvalid("a row does not fit")
+
+    def finite(self, table: pa.Table) -> pa.Table:
+        """The table itself; refuses what Arrow reads as a number and is none, such as `inf`."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for column in table.columns:
+            if pa.types.is_float64(column.type) and pc.all(pc.is_finite(column)).as_py() is False:
+                raise pa.ArrowInvalid("not finite")
+        return table
+
+    def tidy(self, table: pa.Table) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for i, column in enumerate(table.columns):
+            if pa.types.is_string(column.type):
+                bare = pc.utf8_trim_whitespace(column)
+                if not bare.equals(column):
+                    table = table.set_column(i, self.names[i], tidy_text(column, self.marks))
+        return table
+
+    def with_numbers(self, table: pa.Table, numbers: frozenset[str]) -> pa.Table:
+        """The table with those text columns as numbers that have nothing but numbers in them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        for i, name in enumerate(self.names):
+            if name not in numbers:
+                continue
+            try:
+                column = pc.cast(table.column(i), pa.float64())
+                self.finite(pa.table([column], names=[name]))
+                table = table.set_column(i, name, column)
+            except pa.ArrowInvalid:
+                self.worded.add(name)
+        return table
+
+    def bad_line(self, data: bytes, line: int, error: Exception) -> DataError:
+        """The first record with another number of cells than there are names, in words."""
+        width, before = len(self.names), 0
+        rows = csv_rows(data, self.delimiter, self.quote)
+        try:
+            for row in rows:
+                if row and len(row) != width:
+                    return DataError(
+                        f"{self.source.name}, line {line + before:,}: {len(row):,} cells where {width:,} columns"
+                        " were expected.",
+                        "Mend that line, or set format.delimiter and format.quote.",
+                    )
+                before = rows.line_num
+        except csv.Error as problem:
+            return DataError(f"{self.source.name}, line {line + before:,}: {problem}.", "Mend that line.")
+        reason = make_visible(str(error).splitlines()[0][:200])
+        return DataError(
+            f"{self.source.name}, from line {line:,}: not CSV: {reason}.", "Mend the file, or set format.quote."
+        )
+
+
+def csv_rows(data: bytes, delimiter: str, quote: str) -> Any:
+    """Python's own reader over a piece: slow, and it knows its line."""
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="")
+    if not quote:
+        return csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(text, delimiter=delimiter, quotechar=quote)
+
+
+def count_lines(data: bytes, end: int) -> int:
+    """Line ends before `end`, each of LF, CR and CRLF counted once."""
+    returns = data.count(b"\r", 0, end)
+    return data.count(b"\n", 0, end) + (returns - data.count(b"\r\n", 0, end) if returns else 0)
+
+
+def check_dialect(delimiter: str, quote: str) -> None:
+    for key, value in (("delimiter", delimiter), ("quote", quote)):
+        if not value.isascii() or re.fullmatch(r"[\r\n\0]", value):
+            raise ConfigError(f"format.{key} {value!r} is not one ASCII character.", "Give another one.")
+    if delimiter == quote:
+        raise ConfigError(f"format.delimiter and format.quote are both {quote!r}.", "Give different ones.")

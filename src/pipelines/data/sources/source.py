@@ -1,0 +1,106 @@
+"""Where rows come from: an address, the way to show it without its secrets, and a stamp of its content."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pipelines.environment import variable
+from pipelines.errors import ConfigError, DataError
+from pipelines.markdown import make_visible
+
+SECRETS = re.compile(r"(?i)([?&][^=&]*(?:sig|token|key|secret|passw|credential)[^=&]*=)[^&]*")
+STILL_WRITTEN = "Run again when it is whole; a writer does well to use another name and rename it at the end."
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table of rows. `stamp` changes whenever its content may have; an empty one tells nothing.
+
+    `uri` is for people and the ledger; `address` may hold a password and stays in this process.
+    """
+
+    uri: str
+    stamp: str
+    bytes: int | None
+    kind: Literal["file", "remote", "delta", "sql"] = "file"
+    address: str = field(default="", repr=False)
+    table: str | None = None  # of a database; or
+    query: str | None = None
+    watermark: str | None = None  # its column that grows
+
+    @property
+    def name(self) -> str:
+        """`uri` as it may stand in a message: no control characters."""
+        return make_visible(self.uri)
+
+
+def expand(address: str) -> str:
+    """The address with each `${NAME}` replaced by that environment variable."""
+
+    def value(match: re.Match[str]) -> str:
+        found = variable(match[1])
+        if found is None:
+            raise ConfigError(
+                f"data.source names ${{{match[1]}}}, and there is no such environment variable.",
+                f"Set it first: export {match[1]}=...",
+            )
+        return found
+
+    return re.sub(r"\$\{(\w+)\}", value, address)
+
+
+def scheme_of(address: str) -> str:
+    """`s3` of s3://bucket/key; empty for a path."""
+    scheme, mark, _ = address.partition("://")
+    return scheme.lower() if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else ""
+
+
+def hide_secrets(address: str) -> str:
+    """The address without its password, and without the values of signing parameters."""
+    try:
+        password = urlsplit(address).password
+    except ValueError:
+        password = None
+    if password:
+        address = address.replace(f":{password}@", ":***@", 1)
+    return SECRETS.sub(r"\1***", address)
+
+
+def plain_reason(error: BaseException, source: Source) -> str:
+    """The first line of what a library says, without the secrets of the source's address."""
+    text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
+    password = urlsplit(source.address).password if scheme_of(source.address) else None
+    for secret in filter(None, (source.address, password)):
+        text = text.replace(secret, source.uri if secret == source.address else "***")
+    return make_visible(hide_secrets(text.splitlines()[0])[:300]).rstrip(".")
+
+
+def file_stamp(status: os.stat_result) -> str:
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+
+
+def local_source(path: Path) -> Source:
+    """A file of this machine as it is now. Raises DataError where there is none."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise absent(path, error) from error
+    return Source(str(path), file_stamp(status), status.st_size, "file", str(path))
+
+
+def absent(path: Path, error: OSError) -> DataError:
+    """Why a path names no file, in words."""
+    shown = make_visible(path)
+    if path.is_symlink():
+        target = make_visible(os.readlink(path))
+        return DataError(
+            f"{shown} is a link to {target}, which is not there.", "Mend the link, or name the file."
+        )
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{shown}: there is no such file.", "Give the path of a file, a folder or a glob.")
+    return DataError(f"{shown} cannot be read: {error.strerror}.", "Check that it is yours to read.")
