@@ -18,6 +18,7 @@ from pipelines.errors import EvergreenError, StackError
 from pipelines.home import Home
 from pipelines.models.bundle import check_hashes, hash_files, load_bundle
 from pipelines.records import Attempt, Evaluation, GateVerdict, ModelVersion, ServedModel, TrainedModel
+from pipelines.registry.mlflow_dataset import snapshot_input
 from pipelines.training.attempts import read_epochs
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def log_attempt(
         client.delete_run(run.info.run_id)  # a process that was killed left it half written
     with mlflow.start_run(experiment_id=experiment, run_name=attempt.id, tags=run_tags(attempt)) as run:
         mlflow.log_params(run_parameters(config))
+        client.log_inputs(run.info.run_id, [snapshot_input(config, attempt.snapshot)])
         log_numbers(client, run.info.run_id, trained, evaluation)
         mlflow.log_dict({"gates": [v.model_dump() for v in verdicts]}, "gates.json")
         mlflow.log_dict(evaluation.model_dump(mode="json"), "evaluation.json")

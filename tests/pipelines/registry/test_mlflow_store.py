@@ -16,6 +16,8 @@ from pipelines.evaluation.evaluate import evaluate_model
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
+from pipelines.records import Snapshot
+from pipelines.registry.mlflow_dataset import snapshot_input
 from pipelines.registry.mlflow_store import connect, fetch_model, log_attempt, point_aliases, register_version
 
 
@@ -68,6 +70,38 @@ def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> N
     assert {"gates.json", "evaluation.json"} <= files
     gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]
     assert [g["name"] for g in gates] == ["smoke", "baseline"]
+
+
+def test_the_snapshot_is_the_run_s_dataset(logged: Logged) -> None:
+    """Which data, and where; none of the rows."""
+    [given] = connect(logged.home).get_run(logged.run_id).inputs.dataset_inputs
+    snapshot, dataset = logged.attempt.snapshot, given.dataset
+    assert (dataset.name, dataset.digest) == ("trips", snapshot.fingerprint)
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+    source = mlflow.data.get_source(dataset)
+    assert (source.path, source.delta_table_version) == (snapshot.uri, snapshot.version)
+    assert json.loads(dataset.profile) == {"num_rows": 400}
+    columns = json.loads(dataset.schema)["mlflow_colspec"]
+    assert {c["name"]: c["type"] for c in columns} == {
+        "at": "datetime",
+        "zone": "string",
+        "distance": "double",
+        "passengers": "double",
+        "late": "string",
+    }
+
+
+def test_a_table_with_more_columns_than_mlflow_keeps_is_logged_without_them(
+    define: Any, tmp_path: Path
+) -> None:
+    snapshot = Snapshot(pipeline="trips", uri="rows", version=0, rows=1, fingerprint="f" * 64)
+    columns = {f"column {n} {'x' * 200}": {"type": "number"} for n in range(5000)}
+    config = define(columns={**columns, "at": {"type": "time"}, "y": {"type": "number"}})
+    client = connect(Home(tmp_path))
+    run = client.create_run(client.create_experiment("wide"))
+    client.log_inputs(run.info.run_id, [snapshot_input(config, snapshot)])
+    [given] = client.get_run(run.info.run_id).inputs.dataset_inputs
+    assert (given.dataset.digest, given.dataset.schema) == ("f" * 36, None)
 
 
 def test_nothing_was_written_outside_the_home(logged: Logged) -> None:
