@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from pipelines.data.held import Held
 from pipelines.data.snapshots import user_schema
 from pipelines.data.staging import Staging
 from pipelines.data.tables import open_table
+from pipelines.data.unread import with_unread
 from pipelines.home import PipelineFolder
 from pipelines.records import Intake, SourceRead
 
@@ -82,21 +82,9 @@ class Rebuild:
             for batch in dataset.to_batches(columns=[*names, *marks]):
                 piece = pa.table(batch)
                 if "_replayed" in marks:
-                    piece = with_unread(piece.filter(pc.is_null(piece["_replayed"])))
+                    piece = with_unread(piece.filter(pc.is_null(piece["_replayed"])), self.config.data.format)
                 kept = pc.is_in(piece["_batch"].cast(pa.string()), value_set=replays)
                 yield piece.select([*names, "_seq"]).append_column("_kept", kept)
-
-
-def with_unread(rows: Any) -> Any:
-    """Quarantined rows with the text of each unread cell in its place; such a column becomes text."""
-    import pyarrow as pa
-
-    cells = [json.loads(text) if text else {} for text in rows["_unread"].to_pylist()]
-    for name in sorted({name for row in cells for name in row} & set(rows.column_names)):
-        texts = pa.array([row.get(name) for row in cells], pa.string())
-        values = [text if text is not None else value for text, value in zip(texts.to_pylist(), rows[name].cast(pa.string()).to_pylist(), strict=True)]
-        rows = rows.set_column(rows.column_names.index(name), name, pa.array(values, pa.string()))
-    return rows
 
 
 def in_ranges(seqs: Any, ranges: list[tuple[int, int]]) -> Any:

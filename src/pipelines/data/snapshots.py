@@ -48,7 +48,7 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
     if batch.replays:
         from pipelines.data.quarantine import mark_replayed
 
-        mark_replayed(home, batch)
+        mark_replayed(home, batch, failing_rows(report))
     ledger.close_intake(report, "accepted", snapshot.version)
     shutil.rmtree(batch.folder, ignore_errors=True)
     return snapshot

@@ -45,14 +45,35 @@ def write_rows(
         schema_mode: Literal["merge", "overwrite"] = "merge" if mode == "append" else "overwrite"
         try:
             write_deltalake(str(path), rows, mode=mode, schema_mode=schema_mode, commit_properties=marks)
-        except Exception as error:
-            if attempt == TRIES - 1 or not is_conflict(error):
-                raise EvergreenError(
-                    f"{path}: the rows could not be written: {error}.", "Try again."
-                ) from error
-            time.sleep(random.uniform(0.01, 0.05) * 1.6**attempt)  # noqa: S311
+        except Exception as error:  # noqa: BLE001 - deltalake has no class of its own for conflicts
+            wait_or_raise(error, path, attempt)
         else:
             return
+
+
+def update_rows(path: Path, changes: Any, columns: dict[str, str]) -> None:
+    """Change rows of the table where `_seq` is that of a row of `changes`, an Arrow table.
+
+    `columns` has the SQL of each new value, over `held` (the row) and `new` (its change).
+    """
+    for attempt in range(TRIES):
+        table = open_table(path)
+        if table is None:
+            return
+        merge = table.merge(changes, "held._seq = new._seq", source_alias="new", target_alias="held")
+        try:
+            merge.when_matched_update(columns).execute()
+        except Exception as error:  # noqa: BLE001 - as above
+            wait_or_raise(error, path, attempt)
+        else:
+            return
+
+
+def wait_or_raise(error: Exception, path: Path, attempt: int) -> None:
+    """Wait a little where another writer was quicker; else, or after many tries, raise EvergreenError."""
+    if attempt == TRIES - 1 or not is_conflict(error):
+        raise EvergreenError(f"{path}: the rows could not be written: {error}.", "Try again.") from error
+    time.sleep(random.uniform(0.01, 0.05) * 1.6**attempt)  # noqa: S311
 
 
 def add_files(
