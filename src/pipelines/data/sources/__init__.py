@@ -7,11 +7,13 @@ from pipelines.data.sources.dialects import discover_format
 from pipelines.data.sources.finding import find_files, find_sources, local_path
 from pipelines.data.sources.opening import open_source, read_table
 from pipelines.data.sources.reading import MISSING, Reading
+from pipelines.data.sources.sampling import Sample, sample_rows
 from pipelines.data.sources.source import Source
 
 __all__ = [
     "MISSING",
     "Reading",
+    "Sample",
     "Source",
     "discover_format",
     "find_files",
@@ -19,4 +21,5 @@ __all__ = [
     "local_path",
     "open_source",
     "read_table",
+    "sample_rows",
 ]

@@ -134,7 +134,9 @@ def refuse_nested(schema: pa.Schema, source: Source) -> None:
     """Raises DataError naming the columns whose cells hold more than one value, or bytes."""
     import pyarrow as pa
 
-    nested = [f"{make_visible(field.name)} ({field.type})" for field in schema if pa.types.is_nested(field.type)]
+    nested = [
+        f"{make_visible(field.name)} ({field.type})" for field in schema if pa.types.is_nested(field.type)
+    ]
     if nested:
         raise DataError(
             f"{source.name} has nested columns: {', '.join(nested[:10])}.",
@@ -146,7 +148,9 @@ def flat_schema(schema: pa.Schema, names: list[str]) -> pa.Schema:
     """The types as they are handed on: dictionaries as their values, every kind of text as string."""
     import pyarrow as pa
 
-    return pa.schema([pa.field(name, flat_type(field.type)) for name, field in zip(names, schema, strict=True)])
+    return pa.schema(
+        [pa.field(name, flat_type(field.type)) for name, field in zip(names, schema, strict=True)]
+    )
 
 
 def flat_type(kind: Any) -> Any:

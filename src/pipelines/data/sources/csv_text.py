@@ -96,7 +96,8 @@ class CsvReading(Reading):
             far = "to the end of the file" if last else f"for {RECORD_MOST >> 20} MiB"
             what = f"a quote ({self.quote}) opens and is not closed {far}"
         return DataError(
-            f"{self.source.name}, line {where:,}: {what}.", "Mend that line, or set format.quote ('' for none)."
+            f"{self.source.name}, line {where:,}: {what}.",
+            "Mend that line, or set format.quote ('' for none).",
         )
 
     # --------------------------------------------------------------------------------------------- header
@@ -108,7 +109,8 @@ class CsvReading(Reading):
                 continue
             cells, length, lines = first_record(data, self.delimiter, self.quote)
             names = [
-                (cell if self.fmt.header and cell else f"c{i}") for i, cell in enumerate(c.strip() for c in cells)
+                (cell if self.fmt.header and cell else f"c{i}")
+                for i, cell in enumerate(c.strip() for c in cells)
             ]
             check_names(names, self.source)
             rest = (data[length:], line + lines) if self.fmt.header else (data, line)
@@ -239,7 +241,8 @@ class CsvReading(Reading):
             return DataError(f"{self.source.name}, line {line + before:,}: {problem}.", "Mend that line.")
         reason = make_visible(str(error).splitlines()[0][:200])
         return DataError(
-            f"{self.source.name}, from line {line:,}: not CSV: {reason}.", "Mend the file, or set format.quote."
+            f"{self.source.name}, from line {line:,}: not CSV: {reason}.",
+            "Mend the file, or set format.quote.",
         )
 
 

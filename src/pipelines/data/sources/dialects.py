@@ -80,7 +80,9 @@ def first_record(data: bytes, delimiter: str, quote: str) -> tuple[list[str], in
 
     def reading() -> Iterator[str]:
         nonlocal taken, lines
-        for line in io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="surrogateescape", newline=""):
+        for line in io.TextIOWrapper(
+            io.BytesIO(data), encoding="utf-8", errors="surrogateescape", newline=""
+        ):
             taken += len(line.encode(errors="surrogateescape"))
             lines += 1
             yield line

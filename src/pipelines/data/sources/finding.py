@@ -7,15 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.config import Data
+from pipelines.data.sources.finding_rules import EXPECTED, TABLE_ENDINGS, hidden_name
 from pipelines.data.sources.source import Source, absent, expand, local_source, scheme_of
 from pipelines.errors import DataError
 from pipelines.markdown import make_visible
-
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data", ".jsonl", ".ndjson")
-COLUMN_ENDINGS = (".parquet", ".pq", ".arrow", ".feather", ".ipc", ".arrows")
-PACKED_ENDINGS = tuple(f"{ending}{packed}" for ending in TEXT_ENDINGS for packed in (".gz", ".zst", ".bz2"))
-TABLE_ENDINGS = TEXT_ENDINGS + PACKED_ENDINGS + COLUMN_ENDINGS
-EXPECTED = "Expected *.csv, *.tsv, *.jsonl (also .gz, .zst, .bz2), *.parquet or *.arrow there."
 
 
 def find_sources(data: Data, folder: Path, extra: list[str] | None = None) -> list[Source]:
@@ -81,7 +76,7 @@ def local_sources(path: Path) -> list[Source]:
     except OSError as error:
         raise absent(path, error) from error
     found = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]
-    tables = [source for match in found if not hidden(match) for source in glob_sources(match)]
+    tables = [source for match in found if not hidden_name(match.name) for source in glob_sources(match)]
     if not tables:
         raise DataError(
             f"{make_visible(path)}: there is no such file.", "Give the path of a file, a folder or a glob."
@@ -107,17 +102,13 @@ def folder_sources(path: Path) -> list[Source]:
 
 def tables_in(path: Path) -> Iterator[Source]:
     for item in sorted(path.iterdir()):
-        if hidden(item):
+        if hidden_name(item.name):
             continue
         if item.is_dir():
             if is_delta(item):
                 yield delta_source(item)
         elif item.name.lower().endswith(TABLE_ENDINGS):
             yield local_source(item)
-
-
-def hidden(path: Path) -> bool:
-    return path.name.startswith((".", "_"))
 
 
 def is_delta(path: Path) -> bool:

@@ -67,7 +67,9 @@ def find_kind(source: Source, head: bytes, packed: bool) -> Kind:
 
 def looks_like_text(head: bytes, why: str) -> bool:
     """Whether a magic number of letters (`ORC,x`, `x^..`) may as well begin a table of text."""
-    return ("ORC" in why or "zlib" in why or "Avro" in why) and b"\0" not in head[:512] and head[:512].isascii()
+    return (
+        ("ORC" in why or "zlib" in why or "Avro" in why) and b"\0" not in head[:512] and head[:512].isascii()
+    )
 
 
 def refused(source: Source, why: str) -> DataError:

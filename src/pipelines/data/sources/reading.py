@@ -70,7 +70,7 @@ class Reading(ABC):
         if self.source.kind == "remote":
             from pipelines.data.sources.remote import remote_source
 
-            return remote_source(self.source.address, self.source.uri)
+            return remote_source(self.source.address)
         return local_source(Path(self.source.address)) if self.source.kind == "file" else self.source
 
     def __enter__(self) -> Reading:

@@ -1,0 +1,208 @@
+"""Databases as sources, by SQLAlchemy: a table or a query, all of it or from a watermark on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Data, Format
+from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
+from pipelines.data.sources.source import Source, plain_reason
+from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.markdown import make_visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CELLS_AT_ONCE = 500_000
+
+
+def sql_source(address: str, data: Data) -> Source:
+    """The table or query of a definition in the database at `address`; it is read each time, from the watermark.
+
+    Raises ConfigError where neither table nor query is given, or the address is none.
+    """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        shown = make_url(address).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError) as error:
+        raise ConfigError(
+            "data.source is not a database address that SQLAlchemy can read.",
+            "Write dialect+driver://user:${PASSWORD}@host:port/database.",
+        ) from error
+    if not (data.table or data.query):
+        raise ConfigError(
+            f"data.source is the database {make_visible(shown)}, and nothing says what to read of it.",
+            "Add data.table, or data.query.",
+        )
+    watermark = data.watermark.column if data.watermark else None
+    return Source(shown, "", None, "sql", address, data.table, data.query, watermark)
+
+
+class SqlReading(Reading):
+    """Rows of a database, fetched a part at a time; values keep the types that the driver gives."""
+
+    def __init__(self, source: Source, fmt: Format, after: object | None) -> None:
+        super().__init__(source, fmt)
+        self.connection = connect(source)
+        try:
+            self.result = self.run(after)
+            self.names = [str(name).strip() for name in self.result.keys()]
+            check_names(self.names, source)
+        except BaseException:
+            self.close()
+            raise
+        self.marks = missing_marks(fmt)
+        self.found = {"format": f"SQL, {self.connection.dialect.name}"}
+
+    def run(self, after: object | None) -> Any:
+        """The result of the statement; its rows stay with the database until they are fetched."""
+        dialect = self.connection.dialect.name
+        try:
+            if dialect == "postgresql":
+                from sqlalchemy import text
+
+                self.connection.execute(text("SET TIME ZONE 'UTC'"))
+            streamed = self.connection.execution_options(stream_results=True)
+            return streamed.execute(statement(self.source, bindable(after, dialect)))
+        except Exception as error:  # SQLAlchemy's errors and those of drivers that it does not wrap
+            raise failed(self.source, error) from error
+
+    def close(self) -> None:
+        self.connection.close()
+        self.connection.engine.dispose()
+
+    def chunks(self, numbers: frozenset[str]) -> Iterator[pa.Table]:
+        import pyarrow as pa
+
+        size = max(1, min(100_000, CELLS_AT_ONCE // len(self.names)))
+        some = False
+        for rows in self.fetch(size):
+            some = True
+            columns = [
+                self.column(name, list(values), name in numbers)
+                for name, values in zip(self.names, zip(*rows, strict=True), strict=True)
+            ]
+            yield pa.table(columns, names=self.names)
+        if not some and self.source.watermark is None:
+            raise DataError(f"{self.source.name} has columns and no rows.", "Expected at least one row.")
+
+    def fetch(self, size: int) -> Iterator[Any]:
+        try:
+            while rows := self.result.fetchmany(size):
+                yield rows
+        except EvergreenError:
+            raise
+        except Exception as error:  # a connection lost, a value that the driver cannot read
+            raise failed(self.source, error) from error
+
+    def column(self, name: str, values: list[Any], number: bool) -> Any:
+        """Values as an Arrow array: of their own type where they share one, else as text."""
+        import pyarrow as pa
+
+        refuse_nested(name, values, self.source)
+        if any(isinstance(value, Decimal) for value in values):
+            values = as_floats(values) if number else texts(values)
+        try:
+            array = pa.array(values)
+        except (pa.ArrowException, OverflowError):
+            array = pa.array(texts(values), pa.string())
+        if pa.types.is_null(array.type):
+            array = array.cast(pa.string())
+        return tidy_text(array, self.marks) if pa.types.is_string(array.type) else array
+
+
+def connect(source: Source) -> Any:
+    """A connection. Raises DataError for a server that refuses, ConfigError for a driver that is not there."""
+    import sqlalchemy
+    from sqlalchemy.exc import NoSuchModuleError
+
+    url = sqlalchemy.make_url(source.address)
+    waits = {"connect_timeout": 10} if url.get_backend_name() == "postgresql" else {}
+    if url.get_backend_name() in ("sqlite", "duckdb"):
+        check_database_file(source, url.database)
+    try:
+        engine = sqlalchemy.create_engine(url, connect_args=waits, poolclass=sqlalchemy.NullPool)
+        return engine.connect()
+    except (ImportError, NoSuchModuleError) as error:
+        raise ConfigError(
+            f"{source.name}: {plain_reason(error, source)}.", "Install the driver that this address names."
+        ) from error
+    except Exception as error:  # SQLAlchemy's errors and those of drivers that it does not wrap
+        raise failed(source, error) from error
+
+
+def check_database_file(source: Source, database: str | None) -> None:
+    """A file that is not there would be made anew, empty."""
+    from pathlib import Path
+
+    if (
+        database
+        and database != ":memory:"
+        and not database.startswith("file:")
+        and not Path(database).exists()
+    ):
+        raise DataError(
+            f"{source.name}: there is no such database file.",
+            "Check the path: three slashes and a relative one, four and an absolute one.",
+        )
+
+
+def statement(source: Source, after: object | None) -> Any:
+    """All columns of the table or query, from `after` on where it is given, in the watermark's order.
+
+    Rows without a watermark value are read each time: they would be lost otherwise.
+    """
+    import sqlalchemy as sa
+
+    if source.query:
+        query = source.query.strip().rstrip(";")
+        origin: Any = sa.text(f"({query.replace(':', chr(92) + ':')}) AS evergreen_source")
+    else:
+        schema, _, name = str(source.table).rpartition(".")
+        origin = sa.table(name, schema=schema or None)
+    chosen = sa.select(sa.text("*")).select_from(origin)
+    if source.watermark is None:
+        return chosen
+    column: Any = sa.column(source.watermark)
+    if after is not None:
+        chosen = chosen.where(sa.or_(column >= after, column.is_(None)))
+    return chosen.order_by(column)
+
+
+def bindable(after: object | None, dialect: str) -> object | None:
+    """SQLite keeps times as text, as Python writes them."""
+    return str(after) if dialect == "sqlite" and hasattr(after, "isoformat") else after
+
+
+def refuse_nested(name: str, values: list[Any], source: Source) -> None:
+    odd = next((v for v in values if isinstance(v, dict | list | tuple | set | bytes | memoryview)), None)
+    if odd is not None:
+        kind = "bytes" if isinstance(odd, bytes | memoryview) else "nested values"
+        raise DataError(
+            f"{source.name}: column {make_visible(name)!r} holds {kind}.",
+            "Leave it out with data.query, or give each value a column of its own.",
+        )
+
+
+def as_floats(values: list[Any]) -> list[Any]:
+    """Decimals as floats; as text where one is no finite number."""
+    if all(value is None or (isinstance(value, Decimal) and value.is_finite()) for value in values):
+        return [None if value is None else float(value) for value in values]
+    return texts(values)
+
+
+def texts(values: list[Any]) -> list[str | None]:
+    return [None if value is None else str(value) for value in values]
+
+
+def failed(source: Source, error: Exception) -> DataError:
+    """What the database said, without SQLAlchemy's frame and without the password."""
+    origin = getattr(error, "orig", None) or error
+    return DataError(
+        f"{source.name} cannot be read: {plain_reason(origin, source)}.",
+        "Check the address, that the server runs, and data.table or data.query.",
+    )
