@@ -1,4 +1,4 @@
-"""The file in which people repair rows: written so that a spreadsheet does no harm, read back cell by cell."""
+"""The file in which people repair rows: harmless in a spreadsheet, and read back cell by cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NUMBER = r"[+\-]?[0-9]+([.,][0-9]+)*([eE][+\-]?[0-9]+)?"
 
 
 def write_export(rows: Any | None, config: PipelineConfig, output: Path) -> int:
-    """Write waiting rows as `_id`, `_reason` and the definition's columns; a CSV or Parquet file, by its name."""
+    """Write waiting rows as `_id`, `_reason` and the definition's columns; CSV or Parquet, by the name."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -74,7 +74,7 @@ def as_texts(table: Any, fmt: Format) -> Any:
 
 
 def write_csv(table: Any, path: Path, fmt: Format) -> None:
-    """UTF-8 with the mark by which spreadsheets know it; `;` between cells where numbers have decimal commas."""
+    """UTF-8 with the mark by which spreadsheets know it; `;` between cells where decimals have a comma."""
     from pyarrow import csv
 
     options = csv.WriteOptions(delimiter=";" if fmt.decimal == "," else ",")
@@ -84,7 +84,7 @@ def write_csv(table: Any, path: Path, fmt: Format) -> None:
 
 
 def guard_formulas(texts: Any) -> Any:
-    """Text that begins like a formula and is no number gets an apostrophe in front; so does one that has some."""
+    """Text that begins like a formula, or with apostrophes and then so, gets an apostrophe more in front."""
     import pyarrow.compute as pc
 
     risky = pc.match_substring_regex(texts, f"^'*[{FORMULA}]")
@@ -138,7 +138,7 @@ def read_ids(column: Any, path: Path) -> Any:
     wrong = [text for text in texts if text is None or not text.isascii() or not text.isdigit()]
     if wrong:
         raise DataError(
-            f"{path}: `_id` has {name_some(wrong)}, which {'is' if len(wrong) == 1 else 'are'} no row's number.",
+            f"{path}: what stands under `_id` is not always the number of a row: {name_some(wrong)}.",
             "Rows cannot be added here: give new ones to data.source, and keep the export's `_id`.",
         )
     twice = [text for text, times in Counter(texts).items() if times > 1]
@@ -154,17 +154,16 @@ def repair_rows(rows: Any | None, repaired: Any, config: PipelineConfig, path: P
     """
     import pyarrow.compute as pc
 
-    place = (
-        pc.index_in(repaired["_seq"], value_set=rows["_seq"].combine_chunks()) if rows is not None else None
-    )
-    if rows is None or place.null_count:
-        lost = repaired["_seq"] if place is None else repaired["_seq"].filter(pc.is_null(place))
+    waiting = empty_rows(config) if rows is None else rows
+    place = pc.index_in(repaired["_seq"], value_set=waiting["_seq"].combine_chunks())
+    if place.null_count:
+        lost = repaired["_seq"].filter(pc.is_null(place)).to_pylist()
         raise DataError(
-            f"{path} has rows that do not wait in quarantine: {name_some(lost.to_pylist())}. They came back already,"
-            f" or never were there; nothing was replayed.",
+            f"{path} has rows that do not wait in quarantine: {name_some(lost)}. They came back already, or never"
+            " were there; nothing was replayed.",
             "Take these lines out, or export again.",
         )
-    chosen = rows.take(place)
+    chosen = waiting.take(place)
     unread = unread_texts(chosen)
     for name in repaired.column_names[1:]:
         chosen = repair_column(chosen, name, repaired[name], unread.get(name), config)
@@ -172,7 +171,7 @@ def repair_rows(rows: Any | None, repaired: Any, config: PipelineConfig, path: P
 
 
 def repair_column(rows: Any, name: str, texts: Any, unread: Any | None, config: PipelineConfig) -> Any:
-    """A column with the file's texts where they are not those of the export; untouched columns keep their type."""
+    """A column with the file's texts where the export had others; an untouched column keeps its type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""Cells as text: those that could not be read as they were found, the others as the definition would write them."""
+"""Cells as text: what could not be read as it was found, the rest as the definition would write it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipelines.config import Format
 
 
 def with_unread(rows: Any, fmt: Format) -> Any:
-    """Quarantined rows with the text of each unread cell in its place; a column with such a cell becomes text."""
+    """Quarantined rows with the text of each unread cell in its place; a column that has one becomes text."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
