@@ -57,7 +57,7 @@ def training(
         # data ------------------------------------------------------------------------------------
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
-        report = validate_batch(config, batch)
+        report = validate_batch(config, home, batch)
         publish_validation(home, batch, report)
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)

@@ -101,7 +101,7 @@ class Check(Section):
         """`{expect_x: {column: a}, on_failure: fail}` is how it is written in YAML."""
         if not isinstance(value, dict) or "expectation" in value:
             return value
-        names = [key for key in value if str(key).startswith("expect_")]
+        names = [k for k in value if str(k).startswith("expect_") or k == "unexpected_rows_expectation"]
         if len(names) != 1:
             raise ValueError("a check has one key that starts with expect_ and, if wanted, on_failure")
         rest = {key: item for key, item in value.items() if key != names[0]}
@@ -114,7 +114,7 @@ class DriftCheck(Section):
     most: float = Field(0.6, gt=0, le=1)
     minimum_rows: int = Field(200, ge=20)
     on_failure: Literal["fail", "warn"] = "warn"
-    reversed: Literal["fail", "warn"] = "fail"  # columns that told the target tell the opposite: labels flipped
+    reversed: Literal["fail", "warn"] = "fail"  # columns tell the opposite of the target: flipped labels
 
 
 class Validation(Section):
@@ -313,3 +313,11 @@ def line_of(node: yaml.Node | None, keys: tuple[str, ...]) -> int:
             break
         line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
     return line
+
+
+def place_in(file: Path, keys: tuple[str, ...]) -> str:
+    """Where a key of a definition is: `pipeline.yaml, line 7`; the file alone where it cannot be read."""
+    try:
+        return f"{file}, line {line_of(yaml.compose(file.read_text(encoding='utf-8'), Loader), keys)}"
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return str(file)

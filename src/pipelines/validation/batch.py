@@ -1,91 +1,65 @@
-"""Validate a staged batch: read it, measure, decide, and write the failing rows beside it."""
+"""Validate a staged batch: measure, decide, and write the failing rows beside it."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
 
 from pipelines.config import PipelineConfig
-from pipelines.errors import DataError
+from pipelines.home import Home
 from pipelines.records import Batch, ValidationReport
-from pipelines.validation.decide import Finding, decide_batch
+from pipelines.validation.builtin import measure_builtin
+from pipelines.validation.decide import decide_batch, fewest_bad, surely_refused
+from pipelines.validation.drift import measure_against_last
+from pipelines.validation.rows import Broken, list_failures, write_failures
+from pipelines.validation.staged import Staged, open_staged
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-HIDDEN = ["_row", "_nth"]  # the store's own columns, which no check may see
+# Two validations of one process would use twice the memory, and no less time.
+ONE_AT_A_TIME = Lock()
 
 
-def validate_batch(config: PipelineConfig, batch: Batch) -> ValidationReport:
+def validate_batch(config: PipelineConfig, home: Home, batch: Batch) -> ValidationReport:
     """Judge a batch by the pipeline's checks; a refused batch is an answer, not an exception.
 
-    Failing rows are written to `failures.parquet` beside the batch: position (int64, from 0), reason
-    (string), a line for each row and broken rule. Raises ConfigError for a check that cannot exist, DataError
-    for an unreadable batch.
+    Of a batch that is not refused, failing rows are written to `failures.parquet` beside it: `_seq` (int64)
+    and `reason` (string), a line for each row and broken rule. Memory is bounded, whatever the rows.
+    Raises ConfigError for a check that cannot exist, DataError for an unreadable batch.
     """
+    folder = Path(batch.folder)
+    (folder / "failures.parquet").unlink(missing_ok=True)  # of an earlier validation of the same batch
     if batch.rows == 0:
         return ValidationReport(pipeline=batch.pipeline, batch=batch.id, rows=0, quarantined=0, results=[])
-    frame = read_batch(Path(batch.path))
-    findings = [require_target(config, frame), *measure(config, frame)]
-    outcome = decide_batch(len(frame), findings, config.validation.most_quarantined)
+    with ONE_AT_A_TIME, open_staged(config, folder) as staged:
+        broken = [*measure_builtin(config, staged), *measure_declared(config, staged)]
+        compared = measure_against_last(config, home, batch)
+        return conclude(config, batch, staged, [*broken, *map(Broken, compared)])
+
+
+def measure_declared(config: PipelineConfig, staged: Staged) -> list[Broken]:
+    """The findings of the declared checks; without checks nothing heavy is imported."""
+    if not config.validation.checks:
+        return []
+    from pipelines.validation.measure import measure_checks
+
+    return measure_checks(config, staged)
+
+
+def conclude(config: PipelineConfig, batch: Batch, staged: Staged, broken: list[Broken]) -> ValidationReport:
+    """The decision. Rows are named only where counts alone do not refuse the batch."""
+    findings = [rule.finding for rule in broken]
+    most = config.validation.most_quarantined
+    table, bad = None, fewest_bad(findings)
+    if bad and not surely_refused(batch.rows, findings, most):
+        table, bad = list_failures(staged, broken)
+    outcome = decide_batch(batch.rows, findings, bad, most)
+    path = write_failures(staged, table) if table and outcome.refused is None else None
     return ValidationReport(
         pipeline=batch.pipeline,
         batch=batch.id,
-        rows=len(frame),
+        rows=batch.rows,
         quarantined=outcome.quarantined,
         results=outcome.results,
         refused=outcome.refused,
         warnings=outcome.warnings,
-        failures_path=write_failures(Path(batch.path).parent, outcome.failures),
+        failures_path=str(path) if path else None,
     )
-
-
-def read_batch(path: Path) -> pd.DataFrame:
-    """The user's columns of a staged batch, rows numbered from 0."""
-    import pandas as pd
-
-    try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path}: the staged batch cannot be read: {error}.", "Ingest its source again."
-        ) from error
-    return frame.drop(columns=HIDDEN, errors="ignore").reset_index(drop=True)
-
-
-def measure(config: PipelineConfig, frame: pd.DataFrame) -> list[Finding]:
-    """The findings of the declared checks; without checks nothing heavy is imported."""
-    if not config.validation.checks:
-        return []
-    from pipelines.validation.expectations import measure_checks
-
-    return measure_checks(config, frame)
-
-
-def require_target(config: PipelineConfig, frame: pd.DataFrame) -> Finding:
-    """The built-in rule: a row without its target teaches nothing, but can be repaired: quarantine."""
-    target = config.data.target
-    rule = partial(Finding, rule="target_is_present", column=target, expected="the target to be present")
-    if target not in frame:
-        return rule(on_failure="fail", passed=False, observed=f"columns {', '.join(map(str, frame))}")
-    positions = tuple(int(position) for position in frame.index[frame[target].isna()])
-    values = ("nothing",) * len(positions)
-    return rule(on_failure="quarantine", passed=not positions, positions=positions, values=values)
-
-
-def write_failures(folder: Path, failures: list[tuple[int, str]]) -> str | None:
-    """Write failing rows with their reasons, by position; None, and no file, where no row failed."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / "failures.parquet"
-    if not failures:
-        path.unlink(missing_ok=True)  # of an earlier validation of the same batch
-        return None
-    positions, reasons = zip(*sorted(failures), strict=True)
-    table = pa.table({"position": pa.array(positions, pa.int64()), "reason": pa.array(reasons, pa.string())})
-    unfinished = path.with_suffix(".tmp")
-    pq.write_table(table, unfinished)
-    unfinished.replace(path)
-    return str(path)
