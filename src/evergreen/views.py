@@ -9,11 +9,13 @@ from evergreen.console import out, print_table
 from evergreen.stack import read_stack
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import TrainOutcome, WindowJudgment
+from pipelines.records import RowCounts, TrainOutcome, WindowJudgment
 from pipelines.registration import open_pipeline
 
 if TYPE_CHECKING:
     from pipelines.data.definition import InitResult
+
+MOST_BATCHES = 20  # of the history, the newest; --json has all
 
 
 def show_init(result: InitResult) -> None:
@@ -40,14 +42,19 @@ def show_deployments(names: dict[str, list[str]]) -> None:
 
 
 def describe_status(home: Home) -> dict[str, Any]:
-    """Endpoints of what runs, and champion and last window of each pipeline."""
+    """Endpoints of what runs, and champion, last batch and last window of each pipeline."""
     stack, ledger = read_stack(home), Ledger.open(home)
     pipelines = []
     for name in ledger.pipelines():
         champion, windows = ledger.champion(name), ledger.windows(name)
         last = {"start": windows[-1].measure.start, "verdict": windows[-1].verdict} if windows else None
         pipelines.append(
-            {"name": name, "champion": champion.version if champion else None, "last_window": last}
+            {
+                "name": name,
+                "champion": champion.version if champion else None,
+                "last_batch": next(reversed(describe_batches(ledger, name)), None),
+                "last_window": last,
+            }
         )
     return {
         "running": stack.running,
@@ -64,10 +71,33 @@ def show_status(answer: dict[str, Any]) -> None:
     windows = (p["last_window"] for p in answer["pipelines"])
     verdicts = [f"{w['start']:%Y-%m-%d}: {w['verdict']}" if w else "none yet" for w in windows]
     rows = (
-        [p["name"], p["champion"] or "none yet", v]
+        [p["name"], p["champion"] or "none yet", batch_words(p["last_batch"]), v]
         for p, v in zip(answer["pipelines"], verdicts, strict=True)
     )
-    print_table("Pipelines", ["name", "champion", "last window"], rows)
+    print_table("Pipelines", ["name", "champion", "last batch", "last window"], rows)
+
+
+def describe_batches(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
+    """A pipeline's batches, oldest first; the row counts are null until a batch is judged."""
+    return [
+        {
+            "id": intake.batch.id,
+            "created": intake.created.isoformat(),
+            "state": intake.state,
+            "version": intake.version,
+            "rows": intake.counts.model_dump() if intake.counts else None,
+            "sources": [source.uri for source in intake.batch.sources],
+        }
+        for intake in ledger.intakes(pipeline)
+    ]
+
+
+def batch_words(batch: dict[str, Any] | None) -> str:
+    """When a batch came, what became of it, and where its rows went."""
+    if batch is None:
+        return "none yet"
+    rows = f": {RowCounts.model_validate(batch['rows'])}" if batch["rows"] else ""
+    return f"{batch['created'][:10]} {batch['state']}{rows}"
 
 
 def show_outcome(outcome: TrainOutcome) -> None:
@@ -84,7 +114,9 @@ def show_outcome(outcome: TrainOutcome) -> None:
 def outcome_lines(outcome: TrainOutcome, version: object) -> Iterable[list[object]]:
     yield ["attempt", outcome.attempt]
     yield ["model version", version or "not registered"]
-    yield ["snapshot", ", ".join(f"{k} {v}" for k, v in outcome.dataset.items())]
+    if outcome.dataset:
+        yield ["snapshot", f"{outcome.dataset['id']}: {outcome.dataset['rows']:,} rows"]
+        yield ["rows", RowCounts.model_validate({k: outcome.dataset[k] for k in RowCounts.model_fields})]
     yield ["metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.metrics.items())]
     if outcome.champion_metrics:
         yield ["champion's metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.champion_metrics.items())]
@@ -124,7 +156,7 @@ def show_windows(lines: list[dict[str, Any]]) -> None:
 
 
 def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
-    """Champions and attempts of a pipeline, oldest first."""
+    """Champions, attempts and batches of a pipeline, oldest first."""
     name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
     causes = {c.id: c.reason for c in ledger.causes(name)}
     champions = [
@@ -149,7 +181,8 @@ def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
         }
         for row in ledger.attempts(name)
     ]
-    return {"pipeline": name, "champions": champions, "attempts": attempts}
+    batches = describe_batches(ledger, name)
+    return {"pipeline": name, "champions": champions, "attempts": attempts, "batches": batches}
 
 
 def show_history(answer: dict[str, Any]) -> None:
@@ -157,3 +190,9 @@ def show_history(answer: dict[str, Any]) -> None:
     print_table(f"Champions of {answer['pipeline']} (UTC)", ["version", "since", "until", "why"], rows)
     tried = ([a["id"], a["started"][:19], a["status"], a["version"], a["reason"]] for a in answer["attempts"])
     print_table("Attempts", ["attempt", "started", "status", "version", "reason"], tried)
+    head = ["batch", "taken in", "state", "snapshot", *RowCounts.model_fields]
+    taken = (
+        [b["id"], b["created"][:19], b["state"], b["version"], *(b["rows"] or {}).values()]
+        for b in answer["batches"][-MOST_BATCHES:]
+    )
+    print_table("Batches", head, taken)

@@ -177,7 +177,11 @@ class Around:
     def batches_of(self, version: int) -> list[TracedBatch]:
         """The batches whose rows are in a snapshot; the count alone of one that the ledger does not know."""
         held = rows_by_batch(self.home, self.pipeline, version)
-        known = [key for key in self.intakes if (v := self.held_since(key)) is not None and v <= version]
+        known = [
+            key
+            for key in self.intakes
+            if key in held or ((v := self.held_since(key)) is not None and v <= version)
+        ]
         unknown = [TracedBatch(id=key, in_snapshot=held[key]) for key in held if key not in self.intakes]
         return [*unknown, *(self.batch(key, held.get(key)) for key in known)]
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
 from pipelines.ledger import Ledger, now
-from pipelines.records import Attempt, TrainOutcome
+from pipelines.records import Attempt, Intake, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.reporting.page import render_report
-from pipelines.reporting.story import AttemptLine, Story
+from pipelines.reporting.story import AttemptLine, BatchLine, Story
 
 
 def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
     """Write the page of a pipeline, under the home folder unless told otherwise; its path."""
     config, ledger = open_pipeline(home, pipeline), Ledger.open(home)
+    path = (output or home.pipeline(config.pipeline).reports / "report.html").absolute()
     causes = ledger.causes(config.pipeline)
     reasons = {cause.id: cause.reason for cause in causes}
     story = Story(
@@ -25,14 +28,30 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         higher_is_better=higher_is_better(config.metric),
         windows=ledger.windows(config.pipeline),
         attempts=[attempt_line(row, reasons) for row in ledger.attempts(config.pipeline)],
+        batches=[batch_line(home, intake, path.parent) for intake in ledger.intakes(config.pipeline)],
         champions=ledger.champions(config.pipeline),
         causes=causes,
         generated=now(),
     )
-    path = output or home.pipeline(config.pipeline).reports / "report.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_report(story), encoding="utf-8")
-    return path.absolute()
+    return path
+
+
+def batch_line(home: Home, intake: Intake, folder: Path) -> BatchLine:
+    """One batch as the page in `folder` shows it."""
+    batch = intake.batch
+    page = home.pipeline(batch.pipeline).reports / "validation" / f"{batch.id}.html"
+    return BatchLine(
+        id=batch.id,
+        created=intake.created,
+        state=intake.state,
+        sources=[source.uri for source in batch.sources],
+        counts=intake.counts,
+        snapshot=None if intake.version is None else f"{batch.pipeline}@{intake.version}",
+        refused=intake.report.refused if intake.report else None,
+        link=quote(os.path.relpath(page, folder)) if page.exists() else None,
+    )
 
 
 def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:

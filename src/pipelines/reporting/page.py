@@ -10,12 +10,19 @@ from pipelines.reporting.templates import page_template
 
 MOST_WINDOWS = 104  # two years of weeks; more would be too thin to read
 MOST_HEAT_WINDOWS = 26
+MOST_BATCHES = 20
+MOST_SOURCES = 3  # of a batch; the rest is counted
 
 VERDICTS = {  # symbol and words, so that nothing is said by colour alone
     "healthy": ("●", "healthy"),
     "drift": ("◆", "drift"),
     "degraded": ("▲", "degraded"),
     "insufficient": ("○", "too few rows"),
+}
+BATCHES = {
+    "accepted": ("pass", "✓", "accepted"),
+    "refused": ("fail", "✕", "refused"),
+    "staged": ("none", "○", "not judged yet"),
 }
 GATES = {"pass": "✓", "fail": "✕", "inconclusive": "?"}
 
@@ -30,6 +37,9 @@ def render_report(story: Story) -> str:
         story=story,
         verdicts=VERDICTS,
         gate_symbols=GATES,
+        batch_states=BATCHES,
+        batches=sorted(story.batches, key=lambda b: b.created, reverse=True)[:MOST_BATCHES],
+        most_sources=MOST_SOURCES,
         windows=windows,
         shown=shown,
         heated=heated,

@@ -6,7 +6,16 @@ from datetime import datetime
 
 from pydantic import Field
 
-from pipelines.records import Cause, GateVerdict, Promotion, Record, TrainStatus, WindowJudgment
+from pipelines.records import (
+    Cause,
+    GateVerdict,
+    IntakeState,
+    Promotion,
+    Record,
+    RowCounts,
+    TrainStatus,
+    WindowJudgment,
+)
 
 
 class AttemptLine(Record):
@@ -24,6 +33,19 @@ class AttemptLine(Record):
     cause_id: str | None = None
 
 
+class BatchLine(Record):
+    """A batch of rows; `link` leads from the page to its validation report, where there is one."""
+
+    id: str
+    created: datetime
+    state: IntakeState
+    sources: list[str]
+    counts: RowCounts | None = None
+    snapshot: str | None = None
+    refused: str | None = None
+    link: str | None = None
+
+
 class Story(Record):
     """All that `render_report` shows; lists may come in any order."""
 
@@ -32,6 +54,7 @@ class Story(Record):
     higher_is_better: bool
     windows: list[WindowJudgment] = Field(default_factory=list)
     attempts: list[AttemptLine] = Field(default_factory=list)
+    batches: list[BatchLine] = Field(default_factory=list)
     champions: list[Promotion] = Field(default_factory=list)
     causes: list[Cause] = Field(default_factory=list)
     generated: datetime

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
-from pipelines.records import Promotion
-from pipelines.reporting import Story, render_report
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import Batch, Promotion, RowCounts, SourceRead, ValidationReport
+from pipelines.registration import open_pipeline
+from pipelines.reporting import BatchLine, Story, render_report
+from pipelines.reporting.gather import write_report
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
@@ -22,10 +30,12 @@ class Outline(HTMLParser):
         self.open: list[str] = []
         self.seen: list[str] = []
         self.attributes: set[str] = set()
+        self.links: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append(tag)
         self.attributes |= {name for name, _ in attrs}
+        self.links += [value or "" for name, value in attrs if name == "href"]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -49,6 +59,80 @@ def empty() -> Story:
     return Story(
         pipeline="rides", metric="auc", higher_is_better=True, generated=datetime(2026, 1, 1, tzinfo=UTC)
     )
+
+
+NASTY = "/data/<b>day</b>\x1b[31m.csv"
+
+
+def line(number: int, **more: Any) -> BatchLine:
+    day = datetime(2026, 1, 1 + number)
+    return BatchLine(id=f"b{number:03}", created=day, state="accepted", sources=["/data/a.csv"], **more)
+
+
+def test_batches_show_where_their_rows_went(story: Story) -> None:
+    counts = RowCounts(read=1200, known=100, accepted=1080, quarantined=20)
+    refused = {
+        "state": "refused",
+        "counts": RowCounts(read=7, known=0, refused=7),
+        "refused": "no <i>target</i>",
+    }
+    lines = [
+        line(1, counts=counts, snapshot="rides@4", link="validation/b001.html"),
+        line(2).model_copy(update={**refused, "sources": [NASTY, "s3://x/b.csv", "c", "d", "e"]}),
+        line(3).model_copy(update={"state": "staged"}),
+    ]
+    page = render_report(story.model_copy(update={"batches": lines}))
+    found = outline(page)
+    assert found.links == ["validation/b001.html"]
+    data = page[page.index('id="h-data"') : page.index('id="h-runs"')]
+    assert data.index("b003") < data.index("b002") < data.index("b001")
+    numbers = re.findall(r'<td class="num">([^<]*)</td>', data)
+    assert numbers == ["\N{EN DASH}"] * 5 + ["7", "0", "0", "0", "7"] + ["1,200", "100", "1,080", "20", "0"]
+    for words in (
+        "not judged yet",
+        "✕</span> refused",
+        "rides@4",
+        "&lt;b&gt;day",
+        r"\x1b[31m.csv",
+        "and 2 more",
+    ):
+        assert words in data
+    assert "no &lt;i&gt;target&lt;/i&gt;" in data
+    assert "\x1b" not in page
+
+
+def test_of_many_batches_the_last_are_shown(story: Story) -> None:
+    page = render_report(story.model_copy(update={"batches": [line(n) for n in range(25)]}))
+    assert "20 of 25" in page
+    assert ("b024" in page, "b004" in page) == (True, False)
+
+
+def test_the_report_of_a_pipeline_leads_to_its_batches_pages(tmp_path: Path) -> None:
+    home = Home(tmp_path / "a home")
+    path = home.pipeline("rides").root / "pipeline.yaml"
+    path.parent.mkdir(parents=True)
+    plain = {
+        "pipeline": "rides",
+        "task": "binary",
+        "metric": "auc",
+        "data": {"source": "a.csv", "target": "y"},
+    }
+    columns = {"x": {"type": "number"}, "y": {"type": "category"}}
+    path.write_text(json.dumps({**plain, "columns": columns}))  # JSON is YAML
+    name = open_pipeline(home, str(path)).pipeline
+    ledger, source = Ledger.open(home), SourceRead(uri="/data/a.csv", stamp="s", rows=4)
+    ledger.open_intake(Batch(pipeline=name, id="b1", folder="f", rows=4, known=0, sources=[source]))
+    ledger.close_intake(
+        ValidationReport(pipeline=name, batch="b1", rows=4, quarantined=1, results=[]), "accepted", 0
+    )
+    own = home.pipeline(name).reports / "validation" / "b1.html"
+    own.parent.mkdir(parents=True)
+    own.write_text("here")
+    for output in (None, tmp_path / "pages" / "mine.html"):
+        written = write_report(home, name, output)
+        [link] = outline(written.read_text()).links
+        assert (written.parent / unquote(link)).resolve() == own
+        assert "rides@0" in written.read_text()
 
 
 def test_page_is_sound_and_self_contained(story: Story) -> None:
