@@ -1,8 +1,8 @@
-"""Reading new rows and accepting them."""
+"""Reading new rows, or those that waited in quarantine, and accepting them."""
 
 from prefect import task
 
-from pipelines.data import batches, snapshots
+from pipelines.data import batches, quarantine, snapshots
 from pipelines.errors import DataError, UsageError
 from tasks.policies import NO_CACHE, READ_AGAIN
 
@@ -23,4 +23,5 @@ stage_batch = task(
     retry_condition_fn=worth_another_try,
     cache_policy=NO_CACHE,
 )(batches.stage_batch)
+stage_replay = task(task_run_name="replay", cache_policy=NO_CACHE)(quarantine.stage_replay)
 accept_batch = task(task_run_name="snapshot", cache_policy=NO_CACHE)(snapshots.accept_batch)

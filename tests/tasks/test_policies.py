@@ -26,6 +26,7 @@ TASKS: dict[str, Task[..., Any]] = {
 # name: (retries, timeout in seconds, cached). A training is limited by its definition's `training.timeout`.
 POLICY = {
     "stage_batch": (2, None, False),
+    "stage_replay": (0, None, False),
     "accept_batch": (0, None, False),
     "validate_batch": (0, None, False),
     "fit_model": (0, None, False),

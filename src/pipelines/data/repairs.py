@@ -159,8 +159,8 @@ def repair_rows(rows: Any | None, repaired: Any, config: PipelineConfig, path: P
     if place.null_count:
         lost = repaired["_seq"].filter(pc.is_null(place)).to_pylist()
         raise DataError(
-            f"{path} has rows that do not wait in quarantine: {name_some(lost)}. They came back already, or never"
-            " were there; nothing was replayed.",
+            f"{path} has rows that do not wait in quarantine: {name_some(lost)}. They came back already, or"
+            " were never there; nothing was replayed.",
             "Take these lines out, or export again.",
         )
     chosen = waiting.take(place)
