@@ -41,16 +41,16 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
         write_quarantine(folder, batch, report)
         write_accepted(folder, batch, report)
     snapshot = current_snapshot(home, batch.pipeline)
-    if snapshot is None:
-        raise DataError(
-            f"{batch.pipeline} has no data: {count_rows(batch, report)}.", "Add rows to data.source."
-        )
     if batch.replays:
         from pipelines.data.quarantine import mark_replayed
 
         mark_replayed(home, batch, failing_rows(report))
-    ledger.close_intake(report, "accepted", snapshot.version)
+    ledger.close_intake(report, "accepted", snapshot.version if snapshot else None)
     shutil.rmtree(batch.folder, ignore_errors=True)
+    if snapshot is None:
+        raise DataError(
+            f"{batch.pipeline} has no data: {count_rows(batch, report)}.", "Add rows to data.source."
+        )
     return snapshot
 
 
@@ -219,12 +219,19 @@ def user_schema(schema: Any) -> dict[str, str]:
 
 
 def read_snapshot(snapshot: Snapshot) -> pd.DataFrame:
-    """The snapshot's rows, the user's columns only, in the order in which they were taken in."""
+    """The snapshot's rows, the user's columns only, in the order in which they were taken in.
+
+    Raises DataError where they are gone, as after a vacuum.
+    """
     table = open_table(Path(snapshot.uri), snapshot.version)
+    gone = DataError(f"{snapshot.uri}: the data of {snapshot.id} is gone.", "`evergreen data` lists what is there.")
     if table is None:
-        raise DataError(f"{snapshot.uri}: the data of {snapshot.id} is gone.", "Restore the home folder.")
+        raise gone
     dataset = table.to_pyarrow_dataset()
-    rows = dataset.to_table(columns=[*user_schema(dataset.schema), "_seq"]).sort_by("_seq")
+    try:
+        rows = dataset.to_table(columns=[*user_schema(dataset.schema), "_seq"]).sort_by("_seq")
+    except FileNotFoundError as error:
+        raise gone from error
     return rows.drop_columns(["_seq"]).to_pandas()  # type: ignore[no-any-return]
 
 

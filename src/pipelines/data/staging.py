@@ -46,7 +46,7 @@ class Staging:
         self.held = Held.of(none) if replay or rebuild else held_rows(self.folder)
         keyed = bool(config.data.key)
         self.held_keys = held_keys(self.folder, config, replay) if keyed and not rebuild else HeldKeys.of(none, none)
-        self.seq = next_seq(self.folder)
+        self.start = self.seq = next_seq(self.folder)
         self.place = self.folder.incoming / f".staging-{os.getpid()}-{id(self)}"
         self.waiting: deque[Future[Any]] = deque()
         self.pending: list[Any] = []
@@ -235,13 +235,13 @@ class Staging:
         self.parts = [part for part in self.parts if len(part["row"])]
 
     def identify(self, salt: str) -> str:
-        """An id of the batch's content, whatever the order of its rows."""
+        """An id of the batch's content, whatever the order of its rows, and of what was taken in before."""
         import numpy as np
 
         sums = [int(part["row"].view(np.uint64).sum()) for part in self.parts]
         count = sum(len(part["row"]) for part in self.parts)
         schema = stored_schema(self.config)
-        content = f"{schema}{salt}{self.replay}{self.rebuild}:{count}:{sum(sums) % 2**64}"
+        content = f"{schema}{salt}{self.replay}{self.rebuild}{self.start}:{count}:{sum(sums) % 2**64}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def write_problems(self) -> int:
