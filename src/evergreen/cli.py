@@ -10,6 +10,8 @@ import typer
 
 from evergreen import views
 from evergreen.console import Answer, command, err, out, require_stack, run_command
+from evergreen.data import data
+from evergreen.quarantine import ingest, quarantine
 from evergreen.trace import trace
 from pipelines.home import Home
 
@@ -210,4 +212,7 @@ def report(
     return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0
 
 
+command(app)(data)
+command(app)(ingest)
+command(app)(quarantine)
 command(app)(trace)

@@ -17,7 +17,13 @@ from pipelines.errors import DataError
 from pipelines.home import Home
 from pipelines.records import Record, Snapshot
 
-__all__ = ["ColumnStatistics", "TableStatistics", "describe_files", "snapshot_statistics"]
+__all__ = [
+    "ColumnStatistics",
+    "TableStatistics",
+    "describe_files",
+    "snapshot_statistics",
+    "version_statistics",
+]
 
 
 class TableStatistics(Record):
@@ -49,12 +55,18 @@ def describe_files(files: list[str], columns: dict[str, ColumnType], target: str
 
 
 def snapshot_statistics(home: Home, snapshot: Snapshot, config: PipelineConfig) -> TableStatistics:
-    """The statistics of a snapshot, counted once and kept as JSON. DataError if its files are gone."""
-    kept = home.pipeline(snapshot.pipeline).statistics / f"{snapshot.version}.json"
-    table = open_table(Path(snapshot.uri), snapshot.version)
+    """The statistics of a snapshot. Raises DataError where its files are gone."""
+    return version_statistics(home, config, snapshot.version)
+
+
+def version_statistics(home: Home, config: PipelineConfig, version: int) -> TableStatistics:
+    """The statistics of a version of the pipeline's data, counted once and kept as JSON."""
+    folder = home.pipeline(config.pipeline)
+    table = open_table(folder.rows, version)
     if table is None:
-        raise DataError(f"{snapshot.uri}: the data of {snapshot.id} is gone.", "Restore the home folder.")
+        raise DataError(f"{folder.rows}: the data of {config.pipeline} is gone.", "Restore the home folder.")
     columns = stored_columns(table.schema().to_arrow(), config)
+    kept = folder.statistics / f"{version}.json"
     found = read_statistics(kept)
     if found is None or found.target != config.data.target or types_of(found) != columns:
         files = [unquote(uri).removeprefix("file://") for uri in table.file_uris()]
