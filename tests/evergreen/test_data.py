@@ -29,7 +29,7 @@ def table(rows: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     return pd.DataFrame(
         {
-            "at": pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(rows), unit="h").astype("m8[us]"),
+            "at": pd.date_range("2025-01-01", periods=rows, freq="h").astype("M8[us]"),
             "size": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)),
             "colour": rng.choice(["blue", EVIL], rows),
             "sold": rng.choice(["yes", "no"], rows),

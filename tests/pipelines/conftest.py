@@ -88,6 +88,12 @@ def table() -> Callable[..., pd.DataFrame]:
     return trips
 
 
+@pytest.fixture(scope="session", name="trips")
+def same_table() -> Callable[..., pd.DataFrame]:
+    """`table`, where a folder's own conftest calls something else so."""
+    return trips
+
+
 @pytest.fixture(scope="session")
 def define() -> Define:
     return definition

@@ -36,8 +36,8 @@ Frames = Callable[..., pd.DataFrame]
 
 
 @pytest.fixture
-def reference(tmp_path: Path, table: Frames) -> TableStatistics:
-    return described(table(4000), tmp_path)
+def reference(tmp_path: Path, trips: Frames) -> TableStatistics:
+    return described(trips(4000), tmp_path)
 
 
 def described(frame: pd.DataFrame, folder: Path) -> TableStatistics:
@@ -54,17 +54,17 @@ def drift(frame: pd.DataFrame, folder: Path, config: PipelineConfig, before: Tab
 
 
 def test_the_same_rows_have_no_distance(
-    tmp_path: Path, table: Frames, define: Any, reference: TableStatistics
+    tmp_path: Path, trips: Frames, define: Any, reference: TableStatistics
 ) -> None:
-    found = drift(table(4000).sample(frac=1, random_state=0), tmp_path, define(), reference)
+    found = drift(trips(4000).sample(frac=1, random_state=0), tmp_path, define(), reference)
     assert found.distances == dict.fromkeys(["zone", "distance", "passengers", "y"], 0.0)
     assert (found.rows, found.reversed, found.telling) == (4000, [], 1)
 
 
 def test_rows_of_the_same_kind_are_near(
-    tmp_path: Path, table: Frames, define: Any, reference: TableStatistics
+    tmp_path: Path, trips: Frames, define: Any, reference: TableStatistics
 ) -> None:
-    later = table(500, seed=5)
+    later = trips(500, seed=5)
     later["at"] += pd.Timedelta(days=4000)
     found = drift(later, tmp_path, define(), reference)
     assert max(found.distances.values()) < 0.15
@@ -87,28 +87,28 @@ def test_what_moved_is_far(
     column: str,
     change: Callable[[pd.DataFrame], pd.DataFrame],
     tmp_path: Path,
-    table: Frames,
+    trips: Frames,
     define: Any,
     reference: TableStatistics,
 ) -> None:
-    found = drift(change(table(500, seed=5)), tmp_path, define(), reference)
+    found = drift(change(trips(500, seed=5)), tmp_path, define(), reference)
     assert found.distances.pop(column) > 0.8
     assert max(found.distances.values()) < 0.15
 
 
 def test_labels_that_are_flipped_are_told(
-    tmp_path: Path, table: Frames, define: Any, reference: TableStatistics
+    tmp_path: Path, trips: Frames, define: Any, reference: TableStatistics
 ) -> None:
-    frame = table(500, seed=5)
+    frame = trips(500, seed=5)
     found = drift(frame.assign(y=frame["y"].max() - frame["y"]), tmp_path, define(), reference)
     assert (found.reversed, found.telling) == (["distance"], 1)
 
 
-def test_classes_that_are_flipped_are_told(tmp_path: Path, table: Frames, define: Any) -> None:
+def test_classes_that_are_flipped_are_told(tmp_path: Path, trips: Frames, define: Any) -> None:
     types: dict[str, ColumnType] = {**TYPES, "late": "category"}
-    table(4000).to_parquet(tmp_path / "reference.parquet")
+    trips(4000).to_parquet(tmp_path / "reference.parquet")
     before = describe_files([str(tmp_path / "reference.parquet")], types, "late")
-    frame = table(500, seed=5)
+    frame = trips(500, seed=5)
     flipped = frame.assign(late=frame["late"].map({"yes": "no", "no": "yes"}))
     assert drift(flipped, tmp_path, define("binary"), before).reversed == ["distance"]
     assert drift(frame, tmp_path, define("binary"), before).reversed == []
@@ -116,21 +116,21 @@ def test_classes_that_are_flipped_are_told(tmp_path: Path, table: Frames, define
 
 
 def test_keys_and_columns_not_used_have_no_distance(
-    tmp_path: Path, table: Frames, define: Any, reference: TableStatistics
+    tmp_path: Path, trips: Frames, define: Any, reference: TableStatistics
 ) -> None:
     columns = {**{name: {"type": kind} for name, kind in TYPES.items()}, "new": {"type": "number"}}
     columns["zone"] = {"type": "category", "use": False}
     columns["distance"] = {"type": "category"}  # was a number
     data = {"source": "trips.csv", "target": "y", "timestamp": "at", "key": "passengers"}
-    found = drift(table(300).assign(new=1.0), tmp_path, define(columns=columns, data=data), reference)
+    found = drift(trips(300).assign(new=1.0), tmp_path, define(columns=columns, data=data), reference)
     assert list(found.distances) == ["y"]
 
 
 def test_an_empty_batch_is_no_drift(
-    tmp_path: Path, table: Frames, define: Any, reference: TableStatistics
+    tmp_path: Path, trips: Frames, define: Any, reference: TableStatistics
 ) -> None:
     nothing = BatchDrift(rows=0, distances={}, reversed=[], telling=0)
-    assert drift(table(300).iloc[:0], tmp_path, define(), reference) == nothing
+    assert drift(trips(300).iloc[:0], tmp_path, define(), reference) == nothing
     batch = Batch(pipeline="trips", id="b", folder=str(tmp_path / "no"), rows=0, known=0, sources=[])
     assert measure_drift(define(), batch, reference) == nothing
 
@@ -139,9 +139,9 @@ def test_an_empty_batch_is_no_drift(
 
 
 def test_what_changed_between_two_snapshots(
-    tmp_path: Path, table: Frames, reference: TableStatistics
+    tmp_path: Path, trips: Frames, reference: TableStatistics
 ) -> None:
-    frame = table(5000, seed=3)
+    frame = trips(5000, seed=3)
     frame["zone"] = frame["zone"].where(frame.index < 4000, "west")
     after = described(frame, tmp_path)
     columns = {name: column for name, column in after.columns.items() if name != "passengers"}

@@ -145,8 +145,8 @@ def test_names_that_databases_dislike(tmp_path: Path) -> None:
     assert found.columns["gone"].missing == 2
 
 
-def test_a_snapshot_is_counted_once(home: Home, keep: Any, define: Any, table: Any) -> None:
-    config, frame = define(), table(300)
+def test_a_snapshot_is_counted_once(home: Home, keep: Any, define: Any, trips: Any) -> None:
+    config, frame = define(), trips(300)
     snapshot = keep(frame, home)
     found = snapshot_statistics(home, snapshot, config)
     kept = home.pipeline("trips").statistics / f"{snapshot.version}.json"
@@ -159,12 +159,12 @@ def test_a_snapshot_is_counted_once(home: Home, keep: Any, define: Any, table: A
     assert snapshot_statistics(home, snapshot, config) == found
 
 
-def test_versions_are_told_apart_and_batches_are_folders(tmp_path: Path, define: Any, table: Any) -> None:
+def test_versions_are_told_apart_and_batches_are_folders(tmp_path: Path, define: Any, trips: Any) -> None:
     import pyarrow as pa
 
     home, config = Home(tmp_path / "a home, é"), define()
     path = home.pipeline("trips").rows
-    frame = table(100).assign(_row=np.arange(100), _seq=np.arange(100), _batch="b1")
+    frame = trips(100).assign(_row=np.arange(100), _seq=np.arange(100), _batch="b1")
     write_rows(path, pa.Table.from_pandas(frame, preserve_index=False))
     first = current_snapshot(home, "trips")
     write_rows(path, pa.Table.from_pandas(frame.assign(_batch="b2"), preserve_index=False))
@@ -176,8 +176,8 @@ def test_versions_are_told_apart_and_batches_are_folders(tmp_path: Path, define:
     assert (found.rows, "_batch" in found.columns) == (200, False)
 
 
-def test_files_that_are_gone_are_named(home: Home, keep: Any, define: Any, table: Any) -> None:
-    snapshot = keep(table(50), home)
+def test_files_that_are_gone_are_named(home: Home, keep: Any, define: Any, trips: Any) -> None:
+    snapshot = keep(trips(50), home)
     for file in Path(snapshot.uri).rglob("*.parquet"):
         file.unlink()
     with pytest.raises(DataError, match="parquet"):
