@@ -12,6 +12,7 @@ from evergreen import views
 from evergreen.console import Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
 from evergreen.quarantine import ingest, quarantine
+from evergreen.quarantine import ingest, quarantine
 from evergreen.trace import trace
 from pipelines.home import Home
 
@@ -213,6 +214,8 @@ def report(
 
 
 command(app)(data)
+command(app)(ingest)
+command(app)(quarantine)
 command(app)(ingest)
 command(app)(quarantine)
 command(app)(trace)
