@@ -119,5 +119,3 @@ def order_of(names: list[str], found: dict[str, str], config: PipelineConfig) ->
     """Whether the columns stand as in the definition; they are read by name, so it does not matter."""
     places = [names.index(found[name]) for name in config.columns if name in found]
     return "as in the definition" if places == sorted(places) else "another than in the definition"
-
-

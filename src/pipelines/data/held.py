@@ -50,7 +50,10 @@ class Held:
 
 @dataclass(frozen=True)
 class HeldKeys:
-    """Key fingerprints, ascending, each with the fingerprint of the row that has it."""
+    """Fingerprints of the keys that are held and of the rows that have them, ascending.
+
+    A key may have several rows: as its row was refused, and as it was repaired.
+    """
 
     keys: Any
     rows: Any
@@ -59,14 +62,12 @@ class HeldKeys:
     def of(cls, keys: Any, rows: Any) -> HeldKeys:
         import numpy as np
 
-        keys, first = np.unique(keys, return_index=True)
-        return cls(keys, rows[first])
+        return cls(np.unique(keys), np.unique(rows))
 
     def compare(self, keys: Any, rows: Any) -> tuple[Any, Any]:
         """Which rows are held as they are, and which have a held key with other values."""
-        there, places = find(self.keys, keys)
-        same = there.copy()
-        same[there] = self.rows[places] == rows[there]
+        there, _ = find(self.keys, keys)
+        same, _ = find(self.rows, rows)
         return same, there & ~same
 
 

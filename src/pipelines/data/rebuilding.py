@@ -50,7 +50,9 @@ class Rebuild:
         ranges = self.superseded_ranges(reads)
         first = self.staging.seq
         for piece in self.held_pieces():
-            stays = ~in_ranges(piece["_seq"].to_numpy(), ranges) | piece["_kept"].to_numpy(zero_copy_only=False)
+            stays = ~in_ranges(piece["_seq"].to_numpy(), ranges) | piece["_kept"].to_numpy(
+                zero_copy_only=False
+            )
             rows = piece.filter(pa.array(stays))
             shared = convert_table(rows, self.config)[0].select(self.shared)
             if self.shared:
@@ -59,7 +61,11 @@ class Rebuild:
         self.staging.end_delivery()
         kept = self.staging.seq - first
         name = f"{self.config.pipeline}@{self.version}"
-        return [SourceRead(uri=name, stamp="", rows=kept, first=first, found={"format": "rows kept"})] if kept else []
+        return (
+            [SourceRead(uri=name, stamp="", rows=kept, first=first, found={"format": "rows kept"})]
+            if kept
+            else []
+        )
 
     def superseded_ranges(self, reads: list[SourceRead]) -> list[tuple[int, int]]:
         """The `_seq` ranges of rows whose file is read again and has not changed."""
@@ -78,7 +84,9 @@ class Rebuild:
                 continue
             dataset = table.to_pyarrow_dataset()
             names = [name for name in self.config.columns if name in dataset.schema.names]
-            marks = [name for name in ("_seq", "_batch", "_unread", "_replayed") if name in dataset.schema.names]
+            marks = [
+                name for name in ("_seq", "_batch", "_unread", "_replayed") if name in dataset.schema.names
+            ]
             for batch in dataset.to_batches(columns=[*names, *marks]):
                 piece = pa.table(batch)
                 if "_replayed" in marks:

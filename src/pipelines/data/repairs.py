@@ -112,6 +112,7 @@ def read_repaired(path: Path, config: PipelineConfig) -> Any:
     fmt = Format(missing=config.data.format.missing)
     with open_source(local_source(path), fmt) as reading:
         table = pa.concat_tables(list(reading.tables()), promote_options="permissive")
+        guarded = reading.types is None  # a text file
     if "_id" not in table.column_names:
         found = ", ".join(table.column_names[:MOST_NAMED])
         raise DataError(
@@ -120,14 +121,12 @@ def read_repaired(path: Path, config: PipelineConfig) -> Any:
         )
     names = [name for name in table.column_names if name not in {*HIDDEN, "_id"}]
     matched, _ = match_columns(names, config, str(path))
+    columns = {name: write_cells(table[theirs], config.data.format) for name, theirs in matched.items()}
+    if guarded:
+        columns = {name: unguard_formulas(texts) for name, texts in columns.items()}
     marks = missing_marks(fmt)
-    columns = {name: tidy_cells(table[theirs], config.data.format, marks) for name, theirs in matched.items()}
-    return pa.table({"_seq": read_ids(table["_id"], path), **columns})
-
-
-def tidy_cells(column: Any, fmt: Format, marks: list[str]) -> Any:
-    """Cells as they stand in a source, without blanks around, null where a missing mark stands."""
-    return tidy_text(unguard_formulas(write_cells(column, fmt)), marks)
+    tidy = {name: tidy_text(texts, marks) for name, texts in columns.items()}
+    return pa.table({"_seq": read_ids(table["_id"], path), **tidy})
 
 
 def read_ids(column: Any, path: Path) -> Any:

@@ -34,7 +34,9 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
     if table is None:
         return Vacuumed(kept=[], gone=[], files=0)
     limit = datetime.now(UTC) - config.data.retention
-    written = {entry["version"]: datetime.fromtimestamp(entry["timestamp"] / 1000, UTC) for entry in table.history()}
+    written = {
+        entry["version"]: datetime.fromtimestamp(entry["timestamp"] / 1000, UTC) for entry in table.history()
+    }
     live = live_versions(home, config.pipeline)
     kept = sorted(v for v, at in written.items() if at >= limit or v in live or v == table.version())
     files = table.vacuum(

@@ -103,7 +103,9 @@ def write_quarantine(folder: PipelineFolder, batch: Batch, report: ValidationRep
         return
     reasons, schema = failing_rows(report), quarantine_schema(batch)
     pieces = (
-        refused.cast(schema) for refused in refused_rows(batch, reasons, unread_cells(batch)) if refused.num_rows
+        refused.cast(schema)
+        for refused in refused_rows(batch, reasons, unread_cells(batch))
+        if refused.num_rows
     )
     rows = pa.RecordBatchReader.from_batches(schema, (b for piece in pieces for b in piece.to_batches()))
     write_rows(folder.quarantine, rows, "overwrite" if batch.rebuilt else "append", once=batch.id)
@@ -115,7 +117,12 @@ def quarantine_schema(batch: Batch) -> Any:
 
     added = [("_batch", pa.string()), ("_reason", pa.string()), ("_quarantined_at", pa.timestamp("us"))]
     added += [("_unread", pa.string()), ("_replayed", pa.string())]
-    return pa.schema([*parquet.read_schema(parts_of(batch)[0]).remove_metadata(), *map(pa.field, *zip(*added, strict=True))])
+    return pa.schema(
+        [
+            *parquet.read_schema(parts_of(batch)[0]).remove_metadata(),
+            *map(pa.field, *zip(*added, strict=True)),
+        ]
+    )
 
 
 def refused_rows(batch: Batch, reasons: Any, unread: Any) -> Iterator[Any]:
@@ -131,8 +138,12 @@ def refused_rows(batch: Batch, reasons: Any, unread: Any) -> Iterator[Any]:
         why = reasons["_reason"].take(pc.index_in(rows["_seq"], value_set=reasons["_seq"].combine_chunks()))
         text = unread["_unread"].take(pc.index_in(rows["_seq"], value_set=unread["_seq"].combine_chunks()))
         values = [batch.id, why, now, text, pa.nulls(rows.num_rows, pa.string())]
-        for name, value in zip(("_batch", "_reason", "_quarantined_at", "_unread", "_replayed"), values, strict=True):
-            column = pa.repeat(pa.scalar(value), rows.num_rows) if isinstance(value, str | datetime) else value
+        for name, value in zip(
+            ("_batch", "_reason", "_quarantined_at", "_unread", "_replayed"), values, strict=True
+        ):
+            column = (
+                pa.repeat(pa.scalar(value), rows.num_rows) if isinstance(value, str | datetime) else value
+            )
             rows = rows.append_column(name, column)
         yield rows
 
@@ -196,7 +207,9 @@ def current_snapshot(home: Home, pipeline: str) -> Snapshot | None:
     if table is None:
         return None
     rows, fingerprint = fingerprint_of(table.to_pyarrow_dataset())
-    return Snapshot(pipeline=pipeline, uri=str(path), version=table.version(), rows=rows, fingerprint=fingerprint)
+    return Snapshot(
+        pipeline=pipeline, uri=str(path), version=table.version(), rows=rows, fingerprint=fingerprint
+    )
 
 
 def fingerprint_of(dataset: Any) -> tuple[int, str]:
@@ -224,7 +237,9 @@ def read_snapshot(snapshot: Snapshot) -> pd.DataFrame:
     Raises DataError where they are gone, as after a vacuum.
     """
     table = open_table(Path(snapshot.uri), snapshot.version)
-    gone = DataError(f"{snapshot.uri}: the data of {snapshot.id} is gone.", "`evergreen data` lists what is there.")
+    gone = DataError(
+        f"{snapshot.uri}: the data of {snapshot.id} is gone.", "`evergreen data` lists what is there."
+    )
     if table is None:
         raise gone
     dataset = table.to_pyarrow_dataset()

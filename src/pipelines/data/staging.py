@@ -36,7 +36,9 @@ class Staging:
     does. Whatever ends the `with` block before `finish` leaves nothing behind.
     """
 
-    def __init__(self, config: PipelineConfig, home: Home, *, replay: bool = False, rebuild: bool = False) -> None:
+    def __init__(
+        self, config: PipelineConfig, home: Home, *, replay: bool = False, rebuild: bool = False
+    ) -> None:
         import numpy as np
 
         self.config, self.home = config, home
@@ -45,7 +47,9 @@ class Staging:
         none = np.empty(0, dtype=np.int64)
         self.held = Held.of(none) if replay or rebuild else held_rows(self.folder)
         keyed = bool(config.data.key)
-        self.held_keys = held_keys(self.folder, config, replay) if keyed and not rebuild else HeldKeys.of(none, none)
+        self.held_keys = (
+            held_keys(self.folder, config, replay) if keyed and not rebuild else HeldKeys.of(none, none)
+        )
         self.start = self.seq = next_seq(self.folder)
         self.place = self.folder.incoming / f".staging-{os.getpid()}-{id(self)}"
         self.waiting: deque[Future[Any]] = deque()
@@ -60,7 +64,9 @@ class Staging:
         self.pool = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
         self.pool.shutdown(cancel_futures=True)
         shutil.rmtree(self.place, ignore_errors=True)
         if isinstance(error, OSError):
@@ -127,8 +133,16 @@ class Staging:
 
         keys = self.config.data.key
         found = [", ".join(f"{name} {row[name]}" for name in keys) for row in rows.select(keys).to_pylist()]
-        words = {"rule": "key_is_new", "column": ", ".join(keys), "found": None, "expected": "a key that no other row has"}
-        columns = [pa.repeat(value, len(found)) if value else pa.array(found, pa.string()) for value in words.values()]
+        words = {
+            "rule": "key_is_new",
+            "column": ", ".join(keys),
+            "found": None,
+            "expected": "a key that no other row has",
+        }
+        columns = [
+            pa.repeat(value, len(found)) if value else pa.array(found, pa.string())
+            for value in words.values()
+        ]
         schema = problem_schema().set(0, pa.field("_seq", pa.int64()))
         return pa.table([rows["_seq"], *columns], schema=schema)
 
@@ -146,7 +160,13 @@ class Staging:
         self.pending.clear()
         path = self.place / f"part-{len(self.parts):05d}.parquet"
         self.parts.append(
-            {"path": path, "row": rows["_row"].to_numpy(), "seq": rows["_seq"].to_numpy(), "key": keys, "from": delivery}
+            {
+                "path": path,
+                "row": rows["_row"].to_numpy(),
+                "seq": rows["_seq"].to_numpy(),
+                "key": keys,
+                "from": delivery,
+            }
         )
         while len(self.writes) > LOOK_AHEAD:
             self.writes.pop(0).result()
@@ -195,7 +215,10 @@ class Staging:
         if not len(twice):
             return
         places = np.flatnonzero(np.isin(marks, twice))
-        whole = {name: np.concatenate([part[name] for part in self.parts])[places] for name in ("row", "seq", "from")}
+        whole = {
+            name: np.concatenate([part[name] for part in self.parts])[places]
+            for name in ("row", "seq", "from")
+        }
         if keyed:
             known, other = repeated_keys(marks[places], whole["row"])
             self.note_repeated_keys(whole["seq"][other])
@@ -213,7 +236,9 @@ class Staging:
         for part in self.parts:
             here = np.isin(part["seq"], seqs)
             if here.any():
-                self.problems.append(self.key_problems(parquet.read_table(part["path"]).filter(pa.array(here))))
+                self.problems.append(
+                    self.key_problems(parquet.read_table(part["path"]).filter(pa.array(here)))
+                )
 
     def remove(self, seqs: Any) -> None:
         """Write the parts anew without these rows, and forget their problems."""

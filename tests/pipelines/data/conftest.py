@@ -31,7 +31,9 @@ class Table:
 
     @property
     def config(self) -> PipelineConfig:
-        specs = {name: {"type": spec} if isinstance(spec, str) else spec for name, spec in self.columns.items()}
+        specs = {
+            name: {"type": spec} if isinstance(spec, str) else spec for name, spec in self.columns.items()
+        }
         data = {"source": "t.csv", "target": "y", **self.data}
         plain = {"pipeline": "p", "task": "regression", "metric": "rmse", "data": data, "columns": specs}
         return PipelineConfig.model_validate(plain | {"folder": self.folder})
@@ -45,7 +47,9 @@ class Table:
     def stage(self, *extra: Path) -> Batch:
         return stage_batch(self.config, self.home, [str(path) for path in extra])
 
-    def judge(self, batch: Batch, bad: dict[int, str] | None = None, refused: str | None = None) -> ValidationReport:
+    def judge(
+        self, batch: Batch, bad: dict[int, str] | None = None, refused: str | None = None
+    ) -> ValidationReport:
         """A report that finds fault with the rows of these `_seq`; reasons are split at |."""
         path = Path(batch.folder) / "failures.parquet"
         lines = [(seq, reason) for seq, said in (bad or {}).items() for reason in said.split("|")]
@@ -61,7 +65,9 @@ class Table:
             failures_path=str(path) if lines else None,
         )
 
-    def take_in(self, text: str | None = None, bad: dict[int, str] | None = None, *extra: Path) -> tuple[Batch, Snapshot]:
+    def take_in(
+        self, text: str | None = None, bad: dict[int, str] | None = None, *extra: Path
+    ) -> tuple[Batch, Snapshot]:
         if text is not None:
             self.write(text)
         batch = self.stage(*extra)

@@ -184,7 +184,11 @@ def test_a_database_is_read_from_its_watermark_on(table: Any) -> None:
 def test_a_row_of_the_future_does_not_move_the_watermark(table: Any) -> None:
     path = table.folder / "d.db"
     query = "SELECT a, y, CAST(t AS TIMESTAMP) AS t FROM v"
-    table.data = {"source": f"duckdb:///{path}", "query": query, "watermark": {"column": "t", "late": "1 day"}}
+    table.data = {
+        "source": f"duckdb:///{path}",
+        "query": query,
+        "watermark": {"column": "t", "late": "1 day"},
+    }
     table.columns = {**table.columns, "t": "time"}
     import duckdb
 
@@ -233,7 +237,10 @@ def test_killed_between_any_two_steps_it_has_happened_or_not(table: Any, step: s
     table.write("a,y\nx,1\nz,2\nw,3\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(table.folder), step], check=False, env=environment, capture_output=True
+        [sys.executable, "-c", KILLED, str(table.folder), step],
+        check=False,
+        env=environment,
+        capture_output=True,
     )
     assert done.returncode == -9, done.stderr.decode()
     batch = table.stage()

@@ -34,7 +34,11 @@ def definition(fmt: dict[str, Any] | None = None, **types: str) -> PipelineConfi
         ("number", ["1", "abc", "inf", "1e999", "nan"], [1.0, None, None, None, None]),
         ("number", [1, 2**60], [1.0, float(2**60)]),
         ("number", [1.5, float("nan"), float("inf"), -0.0], [1.5, None, None, 0.0]),
-        ("time", ["2020-01-02", "2020-01-02 03:04:05"], [datetime(2020, 1, 2), datetime(2020, 1, 2, 3, 4, 5)]),
+        (
+            "time",
+            ["2020-01-02", "2020-01-02 03:04:05"],
+            [datetime(2020, 1, 2), datetime(2020, 1, 2, 3, 4, 5)],
+        ),
         ("time", ["2020-01-02T00:00:00+02:00"], [datetime(2020, 1, 1, 22)]),
         ("time", ["3/12/2016", "soon", None], [datetime(2016, 3, 12), None, None]),
         ("time", [date(2020, 1, 2)], [datetime(2020, 1, 2)]),
@@ -64,10 +68,14 @@ def test_marks_of_numbers(fmt: dict[str, str], given: list[str], expected: list[
 
 SPELLINGS = {
     "number": st.one_of(
-        st.floats(width=64).map(repr), st.integers(-(10**20), 10**20).map(str), st.sampled_from(["", "x", "1e5", "0x1F", "1_0"])
+        st.floats(width=64).map(repr),
+        st.integers(-(10**20), 10**20).map(str),
+        st.sampled_from(["", "x", "1e5", "0x1F", "1_0"]),
     ),
     "time": st.one_of(
-        st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(lambda t: t.replace(microsecond=0).isoformat(" ")),
+        st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(
+            lambda t: t.replace(microsecond=0).isoformat(" ")
+        ),
         st.dates(date(1900, 1, 1), date(2200, 1, 1)).map(str),
         st.sampled_from(["2020-13-01", "x", "2020-01-01T00:00:00Z", "12/31/2020"]),
     ),
@@ -105,7 +113,9 @@ def test_an_absent_column_is_empty() -> None:
 
 def test_fingerprints_never_change() -> None:
     """They are stored: another value for the same row would make each row of each pipeline new."""
-    table = pa.table({"a": [1.5, None], "b": ["x", "y"], "t": pa.array([datetime(2020, 1, 1), None], pa.timestamp("us"))})
+    table = pa.table(
+        {"a": [1.5, None], "b": ["x", "y"], "t": pa.array([datetime(2020, 1, 1), None], pa.timestamp("us"))}
+    )
     assert fingerprint(table).tolist() == [-8011444620945414000, -1326795711889314664]
 
 
@@ -115,4 +125,9 @@ def test_a_fingerprint_is_of_names_and_values() -> None:
     assert len(set(prints)) == 3
     assert fingerprint(one.select(["b", "a"])).tolist() == prints
     assert fingerprint(one.append_column("c", pa.nulls(3, pa.string()))).tolist() == prints
-    assert fingerprint(one.rename_columns(["b", "a"]).cast(pa.schema([("b", pa.float64()), ("a", pa.string())]))).tolist() != prints
+    assert (
+        fingerprint(
+            one.rename_columns(["b", "a"]).cast(pa.schema([("b", pa.float64()), ("a", pa.string())]))
+        ).tolist()
+        != prints
+    )

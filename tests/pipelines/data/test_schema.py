@@ -18,7 +18,10 @@ DEFINED = {"temp": "number", "zone": "category", "y": "number"}
         (["temp", "zone", "y"], []),
         (["y", "zone", "temp"], []),
         ([" TEMP", "zone", "y"], ["' TEMP' is read as 'temp'. `temp: {type: number, also: [' TEMP']}`"]),
-        (["temp", "zone", "y", "promo"], ["column 'promo' is not in the definition", "`promo: {type: number}`"]),
+        (
+            ["temp", "zone", "y", "promo"],
+            ["column 'promo' is not in the definition", "`promo: {type: number}`"],
+        ),
     ],
 )
 def test_what_is_accepted_is_said(table: Any, names: list[str], said: list[str]) -> None:
@@ -37,13 +40,19 @@ def test_what_is_accepted_is_said(table: Any, names: list[str], said: list[str])
 @pytest.mark.parametrize(
     ("names", "message", "line"),
     [
-        (["temperature", "zone", "y"], "no column 'temp' (the model learns from it)", "`temp: {type: number, also: ['temperature']}`"),
+        (
+            ["temperature", "zone", "y"],
+            "no column 'temp' (the model learns from it)",
+            "`temp: {type: number, also: ['temperature']}`",
+        ),
         (["zone", "y"], "no column 'temp'", "`temp: {type: number, optional: true}`"),
         (["temp", "zone"], "no column 'y' (the target: nothing can be learnt without it)", "cannot be used"),
         (["temp", "Zone", "ZONE", "y"], "no column 'zone'", "also: ['Zone']"),
     ],
 )
-def test_what_is_not_is_answered_with_the_line_that_accepts_it(table: Any, names: Any, message: str, line: str) -> None:
+def test_what_is_not_is_answered_with_the_line_that_accepts_it(
+    table: Any, names: Any, message: str, line: str
+) -> None:
     table.columns = DEFINED
     table.write(",".join(names) + "\n" + ",".join("1" * len(names)) + "\n")
     with pytest.raises(DataError) as caught:
@@ -53,7 +62,11 @@ def test_what_is_not_is_answered_with_the_line_that_accepts_it(table: Any, names
 
 
 def test_the_lines_do_accept_it(table: Any) -> None:
-    table.columns = {**DEFINED, "temp": {"type": "number", "also": ["temperature"]}, "zone": {"type": "category", "optional": True}}
+    table.columns = {
+        **DEFINED,
+        "temp": {"type": "number", "also": ["temperature"]},
+        "zone": {"type": "category", "optional": True},
+    }
     table.take_in("temperature,y\n20,1\n")
     table.take_in("temp,zone,y\n20,,1\n21,b,2\n")
     assert [(t, z, y) for t, z, y in table.held()] == [(20.0, None, 1.0), (21.0, "b", 2.0)]

@@ -161,4 +161,6 @@ def test_what_a_living_process_writes_stays(tmp_path: Path) -> None:
 def test_rank(values: list[int]) -> None:
     import numpy as np
 
-    assert rank(np.array(values, dtype=np.int64)).tolist() == [values[:i].count(v) for i, v in enumerate(values)]
+    assert rank(np.array(values, dtype=np.int64)).tolist() == [
+        values[:i].count(v) for i, v in enumerate(values)
+    ]
