@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
 from pipelines.errors import ConfigError, DataError
-from pipelines.validation.words import LONGEST_WORDS
+from pipelines.validation.words import LONGEST_WORDS, one_line
 
 if TYPE_CHECKING:
     import duckdb
     import sqlalchemy as sa
 
-MEMORY = "1GB"  # beyond it DuckDB goes on in files beside the parts
+MEMORY = "800MB"  # beyond it DuckDB goes on in files beside the parts
 SEQ = "_seq"
 # `unexpected_rows_expectation` brings SQL of its own: it sees no file but those of the batch, fetches no
 # extension, and cannot lift that.
@@ -73,6 +73,7 @@ def open_staged(config: PipelineConfig, folder: Path) -> Iterator[Staged]:
     differ in nothing but case, which SQL cannot tell apart.
     """
     import duckdb
+    from sqlalchemy.exc import DBAPIError
 
     require_distinct_names(config)
     parts = [str(part) for part in sorted(folder.glob("part-*.parquet"))]
@@ -80,9 +81,12 @@ def open_staged(config: PipelineConfig, folder: Path) -> Iterator[Staged]:
     connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": str(spill)})
     try:
         yield prepare(connection, folder, parts)
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+    except (duckdb.Error, DBAPIError) as error:
+        cause = getattr(error, "orig", error)
+        if not isinstance(cause, (duckdb.IOException, duckdb.InvalidInputException)):
+            raise
         raise DataError(
-            f"{folder}: the staged batch cannot be read: {error}.", "Ingest its source again."
+            f"{folder}: the staged batch cannot be read: {one_line(cause)}.", "Ingest its source again."
         ) from error
     finally:
         connection.close()
@@ -132,7 +136,11 @@ def engine_on(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
         def commit(self) -> None: ...
         def rollback(self) -> None: ...
 
-    return sa.create_engine("duckdb://", creator=lambda: Autocommit(connection), poolclass=sa.pool.StaticPool)
+    engine = sa.create_engine("duckdb://", creator=lambda: Autocommit(connection), poolclass=sa.pool.StaticPool)
+    # The dialect knows PostgreSQL's reserved words; DuckDB has others, and columns are called so (`at`, `lambda`).
+    words = connection.execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()
+    engine.dialect.identifier_preparer.reserved_words = {word for (word,) in words}
+    return engine
 
 
 def quote_text(text: str) -> str:
