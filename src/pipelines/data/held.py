@@ -98,7 +98,7 @@ def rank(values: Any) -> Any:
 
 
 def held_rows(folder: PipelineFolder) -> Held:
-    """Everything held: accepted, or quarantined (but for what a replay has brought into the rows as it was)."""
+    """All that is held: accepted or quarantined, but for what a replay brought into the rows as it was."""
     import numpy as np
 
     parts = [column(path, "_row") for path in (folder.rows, folder.quarantine)]
