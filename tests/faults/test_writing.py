@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from pipelines.errors import DataError
-from tests.faults.frame import Case, Form, Pipeline, file, judge, to_csv
+from tests.faults.frame import Case, Form, Pipeline, file, to_csv
+from tests.faults.judging import judge
 
 CASES = [
     Case("good", file(to_csv), accepted=60),
