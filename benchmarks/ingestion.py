@@ -6,8 +6,8 @@
 Without --grow: a table of 20 columns, as Parquet and as CSV, is taken into an empty pipeline (read,
 converted, fingerprinted, compared with what is held, staged, made a Delta version) and, in the same run,
 copied to Parquet by DuckDB and by pyarrow. With --grow: a Parquet table of 22 columns in files of a million
-rows is taken in, validated with 24 checks and profiled, each size in a process of its own whose peak memory is
-measured.
+rows is taken in, validated with 24 checks and profiled, each size in a process of its own whose peak memory
+is measured.
 """
 
 from __future__ import annotations

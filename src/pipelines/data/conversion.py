@@ -1,7 +1,7 @@
 """An Arrow table, as a source gave it, in the types of the definition; each cell that does not fit is named.
 
-`columns.convert` says what a value means. Here whole columns take a short way where it gives the same, and the
-long way goes over each spelling once.
+`columns.convert` says what a value means. Here whole columns take a short way where it gives the same, and
+the long way goes over each spelling once.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
     """The definition's columns, in its order and types, and the problems met.
 
     `table` has the definition's names; a column that is not there is empty. Numbers are float64, times
-    timestamp[us] (naive, zoned ones in UTC), categories and text strings; missing is null. A problem has `row`
-    (from 0), `rule`, `column`, `found` (as written, at most 200 characters) and `expected`; its cell is null.
+    timestamp[us] (naive, zoned ones in UTC), categories and text strings; missing is null. A problem has
+    `row` (from 0), `rule`, `column`, `found` (as written, at most 200 characters) and `expected`; its cell is
+    null.
     """
     import pyarrow as pa
 

@@ -1,8 +1,8 @@
 """A row's fingerprint: 64 bits from its values and the names of their columns, the same on every machine.
 
-Each value is mixed with its column's name by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014); a row is
-the sum of its values, so that the order of columns does not matter and a missing value counts for nothing: a
-column added to the definition leaves the rows that do not have it as they were.
+Each value is mixed with its column's name by the finaliser of SplitMix64 (Steele, Lea and Flood, 2014); a row
+is the sum of its values, so that the order of columns does not matter and a missing value counts for nothing:
+a column added to the definition leaves the rows that do not have it as they were.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When the definition says otherwise how to read: all rows again, in the new form, none lost and none twice."""
+"""When the definition says otherwise how to read: all rows again, in the new form, none lost or twice."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Rebuild:
         return [(s.first, s.first + s.rows) for s in old if (s.uri, s.stamp) in again]
 
     def held_pieces(self) -> Iterator[Any]:
-        """Accepted rows, and those that wait in quarantine with their unread cells as text, piece by piece."""
+        """Accepted rows, and waiting ones with their unread cells as text, piece by piece."""
         import pyarrow as pa
         import pyarrow.compute as pc
 

@@ -26,8 +26,8 @@ class Vacuumed(Record):
 def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) -> Vacuumed:
     """Remove the files of snapshots older than `data.retention` which no registered model was trained on.
 
-    The newest snapshot always stays. Rows that a newer snapshot still has stay with it: what goes are the files
-    that a rebuild replaced. Nothing is removed with `dry_run`.
+    The newest snapshot always stays. Rows that a newer snapshot still has stay with it: what goes are the
+    files that a rebuild replaced. Nothing is removed with `dry_run`.
     """
     folder = home.pipeline(config.pipeline)
     table = open_table(folder.rows)
@@ -48,7 +48,7 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
 
 
 def live_versions(home: Home, pipeline: str) -> set[int]:
-    """The snapshots that registered models were trained on: any of them may be champion again by a rollback."""
+    """The snapshots of registered models: a rollback may make any of them champion again."""
     rows = Ledger.open(home).attempts(pipeline)
     return {Attempt.model_validate(row.attempt).snapshot.version for row in rows if row.version is not None}
 

@@ -13,8 +13,9 @@ from pipelines.errors import DataError
 def match_columns(names: list[str], config: PipelineConfig, where: str) -> tuple[dict[str, str], list[str]]:
     """The file's name for each column of the definition that it has, and what should be said about the rest.
 
-    A name matches as it is, by one of `also`, or as the only one that differs in case and blanks alone. Raises
-    DataError for a column that is absent and not optional, with the line of pipeline.yaml that would accept it.
+    A name matches as it is, by one of `also`, or as the only one that differs in case and blanks alone.
+    Raises DataError for a column that is absent and not optional, with the line of pipeline.yaml that would
+    accept it.
     """
     reserved = [name for name in config.columns if name in HIDDEN]
     if reserved:
@@ -62,11 +63,11 @@ def new_columns(table: Any, found: dict[str, str], where: str) -> list[str]:
 
 def likely_type(column: Any) -> str:
     """number, time or category, by the first values."""
-    from pipelines.data.conversion import convert_array, flatten
     from pipelines.config import Format
+    from pipelines.data.conversion import convert_array, flatten
 
     head = flatten(column.slice(0, 1000))
-    kinds = [k for k in ("number", "time") if convert_array(head, k, Format()).null_count == head.null_count]  # type: ignore[arg-type]
+    kinds = [k for k in ("number", "time") if convert_array(head, k, Format()).null_count == head.null_count]
     return kinds[0] if kinds and head.null_count < len(head) else "category"
 
 

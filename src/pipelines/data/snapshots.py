@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot:
     """Put the batch's good rows into the pipeline's data and those that failed a check into quarantine, once.
 
-    Quarantine is written first, the rows by one commit, the ledger last: a crash in between leaves what the next
-    call finishes, and nothing twice. Raises DataRefused when the report refuses the batch, and DataError when
-    there is nothing at all.
+    Quarantine is written first, the rows by one commit, the ledger last: a crash in between leaves what the
+    next call finishes, and nothing twice. Raises DataRefused when the report refuses the batch, and DataError
+    when there is nothing at all.
     """
     ledger = Ledger.open(home)
     if report.refused is not None:
         ledger.close_intake(report, "refused")
         raise DataRefused(
-            f"Batch {batch.id} of {batch.pipeline} was refused: {report.refused}\nRows {count_rows(batch, report)}.",
+            f"Batch {batch.id} of {batch.pipeline} was refused: {report.refused}\n"
+            f"Rows {count_rows(batch, report)}.",
             f"Nothing of it was used; it is kept in {batch.folder}.",
         )
     ledger.close_intake(report, "staged")  # what a killed process leaves can be finished from this
@@ -86,7 +87,8 @@ def failing_rows(report: ValidationReport) -> Any:
 
     if report.failures_path is None:
         return pa.table({"_seq": pa.array([], pa.int64()), "_reason": pa.array([], pa.string())})
-    sql = "SELECT _seq, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS _reason FROM read_parquet(?) GROUP BY 1 ORDER BY 1"
+    sql = """SELECT _seq, string_agg(DISTINCT reason, '; ' ORDER BY reason) AS _reason
+        FROM read_parquet(?) GROUP BY 1 ORDER BY 1"""
     found = ask(sql, [report.failures_path])
     return pa.Table.from_pandas(found.astype({"_seq": "int64"}), preserve_index=False)
 
@@ -164,7 +166,7 @@ def unread_cells(batch: Batch) -> Any:
 
 
 def write_accepted(folder: PipelineFolder, batch: Batch, report: ValidationReport) -> None:
-    """Make the parts the table's own files: linked as they are, or written anew without their failing rows."""
+    """Make the parts the table's own files: linked, or written anew without their failing rows."""
     import pyarrow as pa
     from pyarrow import parquet
 

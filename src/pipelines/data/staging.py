@@ -78,7 +78,7 @@ class Staging:
     # -------------------------------------------------------------------------------------- rows come in
 
     def add(self, table: Any) -> None:
-        """Take the delivery's next rows: an Arrow table with the definition's names (and `_seq` in a replay)."""
+        """Take the delivery's next rows: an Arrow table with the definition's names; `_seq` too, in a replay."""
         self.waiting.append(self.pool.submit(self.prepare, table, self.seq))
         self.seq += table.num_rows
         while len(self.waiting) > LOOK_AHEAD:
@@ -280,7 +280,7 @@ class Staging:
 
 
 def repeated_rows(rows: Any, deliveries: Any) -> Any:
-    """Which rows an earlier delivery had too: a delivery counts only for what it has more of than those before."""
+    """Which rows an earlier delivery had too; what a delivery has more of than any before it is new."""
     import pandas as pd
 
     frame = pd.DataFrame({"row": rows, "from": deliveries})

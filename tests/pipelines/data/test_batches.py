@@ -119,7 +119,8 @@ def test_new_files_of_a_folder_and_overlapping_ones(table: Any) -> None:
     assert table.held() == [("x", 1), ("x", 1), ("z", 2), ("w", 3)]
 
 
-# ------------------------------------------------------------------------------------------------ changed definitions
+# ------------------------------------------------------------------------------------------------ changed
+# definitions
 
 
 def test_a_changed_definition_takes_all_rows_again_and_loses_none(table: Any) -> None:
@@ -219,15 +220,11 @@ def after(function):
         die()
     return run
 places = {
-    "staged": ("accept", None), "before the rows": ("add_files", die), "after quarantine": ("write_quarantine", after(snapshots.write_quarantine)),
-    "after the rows": ("write_accepted", after(snapshots.write_accepted)), "linked": ("put_part", after(snapshots.put_part)),
-}
-name, function = places[step]
-batch = here.stage()
-if function is None:
-    die()
-setattr(snapshots, name, function)
-snapshots.accept_batch(here.home, batch, here.judge(batch, {1: "bad"}))
+    "staged": ("accept", None), "before the rows": ("add_files", die), "after quarantine":
+    ("write_quarantine", after(snapshots.write_quarantine)), "after the rows": ("write_accepted",
+    after(snapshots.write_accepted)), "linked": ("put_part", after(snapshots.put_part)), } name, function =
+    places[step] batch = here.stage() if function is None: die() setattr(snapshots, name, function)
+    snapshots.accept_batch(here.home, batch, here.judge(batch, {1: "bad"}))
 """
 STEPS = ["staged", "after quarantine", "linked", "before the rows", "after the rows"]
 

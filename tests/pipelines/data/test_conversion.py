@@ -1,4 +1,4 @@
-"""Whole columns in the definition's types: the short way says the same as the long one, and no cell goes unnamed."""
+"""Whole columns in the definition's types: the short way says what the long one does, no cell goes unnamed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,8 @@ def test_an_absent_column_is_empty() -> None:
     assert (rows.to_pylist(), problems.num_rows) == ([{"n": None, "y": 1.0}], 0)
 
 
-# ------------------------------------------------------------------------------------------------ fingerprints
+# ------------------------------------------------------------------------------------------------
+# fingerprints
 
 
 def test_fingerprints_never_change() -> None:

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipelines.data.prediction_log import append_labels, append_predictions, compact, read_window, window_counts
-from pipelines.data.prediction_log import LabelResult
+from pipelines.data.prediction_log import (
+    LabelResult,
+    append_labels,
+    append_predictions,
+    compact,
+    read_window,
+    window_counts,
+)
 from pipelines.home import Home
 
 MONDAY = datetime(1970, 1, 5)

@@ -122,7 +122,8 @@ def test_a_problem_goes_with_its_row(tmp_path: Path) -> None:
     lines = parquet.read_table(Path(batch.folder) / "problems.parquet").to_pylist()
     parts = pa.concat_tables([parquet.read_table(part) for part in parts_of(batch)])
     assert [(line["_seq"], line["found"]) for line in lines] == [(0, "bad"), (3, "worse")]
-    # Read as numbers the two are equals, so the second delivery's would be the first's: what a cell says counts.
+    # Read as numbers the two are equals, so the second delivery's would be the first's: what a cell says
+    # counts.
     assert parts["_seq"].to_pylist() == [0, 1, 3]
 
 
