@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
@@ -9,6 +11,7 @@ from pipelines.markdown import make_visible
 from pipelines.reporting import words
 
 
+@cache
 def page_template(package: str) -> Template:
     """`page.html.j2` of a package, which may include the look that all pages share: `page.css`.
 

@@ -42,22 +42,25 @@ def build_expectation(config: PipelineConfig, index: int, check: Check) -> Any:
     from great_expectations.exceptions import ExpectationNotFoundError
     from great_expectations.expectations.registry import get_expectation_impl
 
-    where = place_of(config, index, check)
     try:
         kind: Any = get_expectation_impl(check.expectation)
     except ExpectationNotFoundError as error:
         raise ConfigError(
-            f"{where} is not an expectation of Great Expectations.", nearest(check.expectation)
+            f"{place_of(config, index, check)} is not an expectation of Great Expectations.",
+            nearest(check.expectation),
         ) from error
     if "{batch}" not in check.arguments.get("unexpected_rows_query", "{batch}"):
         raise ConfigError(
-            f"{where}: unexpected_rows_query does not ask the batch.", "Write FROM {batch} in it."
+            f"{place_of(config, index, check)}: unexpected_rows_query does not ask the batch.",
+            "Write FROM {batch} in it.",
         )
     try:
         return kind(**spell_arguments(config, check.arguments), severity=SEVERITY[check.on_failure])
     except (ValueError, TypeError) as error:
-        hint = "Its arguments are those of Great Expectations' gallery of expectations."
-        raise ConfigError(f"{where}: arguments that do not fit: {one_line(error)}", hint) from error
+        raise ConfigError(
+            f"{place_of(config, index, check)}: arguments that do not fit: {one_line(error)}",
+            "Its arguments are those of Great Expectations' gallery of expectations.",
+        ) from error
 
 
 def place_of(config: PipelineConfig, index: int, check: Check) -> str:
