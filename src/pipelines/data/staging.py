@@ -78,7 +78,7 @@ class Staging:
     # -------------------------------------------------------------------------------------- rows come in
 
     def add(self, table: Any) -> None:
-        """Take the delivery's next rows: an Arrow table with the definition's names; `_seq` too, in a replay."""
+        """Take the next rows of the delivery, under the definition's names; with `_seq`, in a replay."""
         self.waiting.append(self.pool.submit(self.prepare, table, self.seq))
         self.seq += table.num_rows
         while len(self.waiting) > LOOK_AHEAD:

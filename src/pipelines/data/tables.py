@@ -79,7 +79,7 @@ def wait_or_raise(error: Exception, path: Path, attempt: int) -> None:
 def add_files(
     path: Path, files: list[Path], schema: Any, mode: Literal["append", "overwrite"], once: str
 ) -> None:
-    """Make Parquet files under `path` part of the table, in one commit; under the name `once`, at most one time.
+    """Make Parquet files under `path` part of the table, in one commit; under `once`, one time at most.
 
     The table is partitioned by `_batch`, whose value is in a file's folder: `_batch=<id>/<file>`.
     """

@@ -205,27 +205,6 @@ def test_a_row_of_the_future_does_not_move_the_watermark(table: Any) -> None:
 
 # ------------------------------------------------------------------------------------------------ killed
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from pipelines.data import snapshots, tables
-from tests.pipelines.data.conftest import Table
-step = sys.argv[2]
-here = Table(Path(sys.argv[1]))
-def die(*args, **kwargs):
-    os.kill(os.getpid(), signal.SIGKILL)
-def after(function):
-    def run(*args, **kwargs):
-        function(*args, **kwargs)
-        die()
-    return run
-places = {
-    "staged": ("accept", None), "before the rows": ("add_files", die), "after quarantine":
-    ("write_quarantine", after(snapshots.write_quarantine)), "after the rows": ("write_accepted",
-    after(snapshots.write_accepted)), "linked": ("put_part", after(snapshots.put_part)), } name, function =
-    places[step] batch = here.stage() if function is None: die() setattr(snapshots, name, function)
-    snapshots.accept_batch(here.home, batch, here.judge(batch, {1: "bad"}))
-"""
 STEPS = ["staged", "after quarantine", "linked", "before the rows", "after the rows"]
 
 
@@ -234,7 +213,7 @@ def test_killed_between_any_two_steps_it_has_happened_or_not(table: Any, step: s
     table.write("a,y\nx,1\nz,2\nw,3\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(table.folder), step],
+        [sys.executable, str(Path(__file__).with_name("dying.py")), str(table.folder), step],
         check=False,
         env=environment,
         capture_output=True,

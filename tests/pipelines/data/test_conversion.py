@@ -1,4 +1,4 @@
-"""Whole columns in the definition's types: the short way says what the long one does, no cell goes unnamed."""
+"""Columns in the types of the definition: the short way says what the long one does; no cell goes unnamed."""
 
 from __future__ import annotations
 
