@@ -165,7 +165,7 @@ def batch_words(found: TracedBatch) -> list[str]:
 
 
 def source_words(source: SourceRead) -> str:
-    form = ", ".join(f"{name} {value!r}" for name, value in source.found.items())
+    form = ", ".join(f"{name} {value}" for name, value in source.found.items())
     return f"source {source.uri}: {source.rows:,} rows, stamp {source.stamp}" + (f"; {form}" if form else "")
 
 

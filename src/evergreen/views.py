@@ -190,9 +190,5 @@ def show_history(answer: dict[str, Any]) -> None:
     print_table(f"Champions of {answer['pipeline']} (UTC)", ["version", "since", "until", "why"], rows)
     tried = ([a["id"], a["started"][:19], a["status"], a["version"], a["reason"]] for a in answer["attempts"])
     print_table("Attempts", ["attempt", "started", "status", "version", "reason"], tried)
-    head = ["batch", "taken in", "state", "snapshot", *RowCounts.model_fields]
-    taken = (
-        [b["id"], b["created"][:19], b["state"], b["version"], *(b["rows"] or {}).values()]
-        for b in answer["batches"][-MOST_BATCHES:]
-    )
-    print_table("Batches", head, taken)
+    taken = ([b["id"], batch_words(b), b["version"]] for b in answer["batches"][-MOST_BATCHES:])
+    print_table("Batches", ["batch", "what became of its rows", "snapshot"], taken)

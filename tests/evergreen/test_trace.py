@@ -78,7 +78,7 @@ def test_a_tree_from_an_attempt_up_to_its_file(home: Home) -> None:
         "gate baseline: fail; worse than the mean",
         "snapshot trips@0: 1,198 rows, fingerprint f1f2",
         "read 1,200 = 0 known + 1,198 accepted + 2 quarantined + 0 refused",
-        "source /data/[red]day[/red][31m 1.csv: 1,200 rows, stamp s; delimiter ';'",
+        "source /data/[red]day[/red][31m 1.csv: 1,200 rows, stamp s; delimiter ;",
         "check, warn: [bold]2 rows",
     ]
     places = [text.find(line) for line in lines]

@@ -40,6 +40,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return made
 
 
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed, as if the terminal were wide."""
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
 def test_history_has_the_batches(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     answer = views.describe_history(home, "rides")
     judged, waiting = answer["batches"]
@@ -47,8 +52,8 @@ def test_history_has_the_batches(home: Home, capsys: pytest.CaptureFixture[str])
     assert (judged["state"], judged["sources"]) == ("accepted", ["/data/b1.csv"])
     assert (waiting["state"], waiting["rows"]) == ("staged", None)
     views.show_history(answer)
-    said = capsys.readouterr().out
-    assert [word for word in ("1200", "1080", "staged") if word not in said] == []
+    said = one_line(capsys)
+    assert [words for words in ("1,080 accepted", "staged") if words not in said] == []
 
 
 def test_status_has_the_last_batch(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,7 +70,7 @@ def test_status_has_the_last_batch(home: Home, capsys: pytest.CaptureFixture[str
 def test_a_run_has_the_arithmetic_of_what_it_read(capsys: pytest.CaptureFixture[str]) -> None:
     dataset: dict[str, str | int] = {"id": "rides@3", "version": 3, "rows": 5000, **COUNTS}
     views.show_outcome(TrainOutcome(status="promoted", pipeline="rides", dataset=dataset))
-    said = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    said = one_line(capsys)
     assert "rides@3: 5,000 rows" in said
     assert "1,080 accepted" in said
     views.show_outcome(TrainOutcome(status="refused", pipeline="rides"))

@@ -81,6 +81,10 @@ def verdict_words(window: WindowJudgment) -> str:
 
 
 def unanswered(story: Story) -> list[str]:
-    """Causes that no training run names: `kind: reason`."""
+    """Causes that no training run names: `kind: reason`; a person's is stored when the run has begun."""
     answered = {attempt.cause_id for attempt in story.attempts} | {p.cause for p in story.champions}
-    return [f"{cause.kind}: {cause.reason}" for cause in story.causes if cause.id not in answered]
+    return [
+        f"{cause.kind}: {cause.reason}"
+        for cause in story.causes
+        if cause.id not in answered and cause.kind != "person"
+    ]

@@ -231,6 +231,6 @@ def test_one_prediction_among_many_is_found_quickly(home: Home) -> None:
     append_predictions(home, "trips", logged)
     start = time.perf_counter()
     found = trace(home, "row-123456")
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 5  # a tenth of a second where nothing else runs
     assert found.prediction is not None
     assert (found.prediction.inputs, found.prediction.value) == ({"x": 123456.0}, 0.5)
