@@ -6,19 +6,23 @@ from prefect import flow, unmapped
 
 from pipelines.data.prediction_log import compact
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.promotion import out_of_step
+from tasks.data import vacuum_pipeline
 from tasks.publishing import send_causes
 from tasks.registry import deploy_champion
 
 
 @flow(name="maintenance")
 def maintenance() -> dict[str, list[str]]:
-    """Serve champions that are not served yet, send events that were not sent, compact prediction logs."""
+    """Serve champions that are not served yet, send events that were not sent, tidy tables up."""
     home = Home.at()
     sent, behind = send_causes(home), out_of_step(home)
     for folder in home.pipelines():
         compact(home, folder.root.name)
     # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
-    for deployed in deploy_champion.map(unmapped(home), behind):
-        deployed.result()
+    deployed = deploy_champion.map(unmapped(home), behind)
+    vacuumed = vacuum_pipeline.map(unmapped(home), Ledger.open(home).pipelines())
+    for step in [*deployed, *vacuumed]:
+        step.result()
     return {"deployed": behind, "sent": sent}

@@ -1,8 +1,8 @@
-"""Reading new rows, or those that waited in quarantine, and accepting them."""
+"""Reading new rows, or those that waited in quarantine, accepting them, and letting old snapshots go."""
 
 from prefect import task
 
-from pipelines.data import batches, quarantine, snapshots
+from pipelines.data import batches, quarantine, retention, snapshots
 from pipelines.errors import DataError, UsageError
 from tasks.policies import NO_CACHE, READ_AGAIN
 
@@ -25,3 +25,4 @@ stage_batch = task(
 )(batches.stage_batch)
 stage_replay = task(task_run_name="replay", cache_policy=NO_CACHE)(quarantine.stage_replay)
 accept_batch = task(task_run_name="snapshot", cache_policy=NO_CACHE)(snapshots.accept_batch)
+vacuum_pipeline = task(task_run_name="vacuum-{pipeline}", cache_policy=NO_CACHE)(retention.vacuum_pipeline)

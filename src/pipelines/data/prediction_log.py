@@ -203,9 +203,10 @@ def log_tables(home: Home, pipeline: str) -> dict[str, Any] | None:
 
 
 def compact(home: Home, pipeline: str) -> None:
-    """Join the many small files of the logs into few; what they say does not change."""
+    """Join the many small files of the logs into few; the small ones go a week later (Delta's default)."""
     folder = home.pipeline(pipeline)
     for path in (folder.predictions, folder.labels):
         table = open_table(path)
         if table is not None:
             table.optimize.compact()
+            table.vacuum(dry_run=False)

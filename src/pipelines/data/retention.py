@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pipelines.config import PipelineConfig
 from pipelines.data.tables import open_table
+from pipelines.errors import ConfigError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Attempt, Record
+from pipelines.registration import open_pipeline
 
 ABANDONED = timedelta(days=1)  # a batch that was staged and never judged
 
@@ -45,6 +47,14 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
     if not dry_run:
         clear_incoming(home, config.pipeline)
     return Vacuumed(kept=kept, gone=sorted(set(written) - set(kept)), files=len(files))
+
+
+def vacuum_pipeline(home: Home, pipeline: str) -> Vacuumed:
+    """The same for a pipeline by its name; one whose definition is gone states no retention and keeps all."""
+    try:
+        return vacuum_snapshots(home, open_pipeline(home, pipeline))
+    except ConfigError:
+        return Vacuumed(kept=[], gone=[], files=0)
 
 
 def live_versions(home: Home, pipeline: str) -> set[int]:
