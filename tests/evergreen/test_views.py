@@ -53,7 +53,7 @@ def test_history_has_the_batches(home: Home, capsys: pytest.CaptureFixture[str])
     assert (waiting["state"], waiting["rows"]) == ("staged", None)
     views.show_history(answer)
     said = one_line(capsys)
-    assert [words for words in ("1,080 accepted", "staged") if words not in said] == []
+    assert [words for words in ("read 1,200", "1,080", "staged") if words not in said] == []
 
 
 def test_status_has_the_last_batch(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
