@@ -78,9 +78,11 @@ def export_rows(pipeline: str, output: Path | None) -> Answer:
     config = open_pipeline(home, pipeline)
     rows = export_quarantine(config, home, output)
     answer: dict[str, Any] = {"pipeline": config.pipeline, "rows": rows, "output": str(output.absolute())}
-    words = f"{rows:,} rows that wait are in {output}. Repair them there, keep `_id`, then: "
-    again = f"evergreen quarantine {config.pipeline} replay --input {output}"
-    return answer, lambda: out.print(words + again, markup=False), 0
+    words = (
+        f"Rows that wait, written to {output}: {rows:,}. Repair them there and keep `_id`, then:"
+        f" evergreen quarantine {config.pipeline} replay --input {output}"
+    )
+    return answer, lambda: out.print(words, markup=False), 0
 
 
 def replay_rows(pipeline: str, input: Path | None) -> Answer:
@@ -107,12 +109,12 @@ def show_intake(outcome: IntakeOutcome) -> None:
 
 
 def show_replay(outcome: ReplayOutcome) -> None:
-    out.print(f"{outcome.replayed:,} rows are back from quarantine, {outcome.waiting:,} wait on.")
+    out.print(f"Rows back from quarantine: {outcome.replayed:,}; rows that wait on: {outcome.waiting:,}.")
     show_intake(outcome)
 
 
 def show_summary(summary: QuarantineSummary) -> None:
-    out.print(f"{summary.waiting:,} rows wait in quarantine, {summary.replayed:,} have come back.")
+    out.print(f"Rows that wait: {summary.waiting:,}; rows that have come back: {summary.replayed:,}.")
     if not summary.reasons:
         return
     lines = ([r.rows, r.column, r.expected, r.rule, r.batch] for r in summary.reasons)

@@ -1,0 +1,135 @@
+"""`evergreen ingest` and `evergreen quarantine` as a script sees them: JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEFINITION = """
+pipeline: shop
+task: binary
+metric: auc
+data: {source: shop.csv, target: sold}
+columns:
+  size: {type: number}
+  kind: {type: category}
+  sold: {type: category}
+validation:
+  checks:
+    - expect_column_values_to_be_between: {column: size, min_value: 0, max_value: 10}
+"""
+ROWS = [f"{number % 10},a,{'yes' if number % 2 else 'no'}" for number in range(40)]
+
+# One process for all commands, since each that runs a flow would start a server of its own.
+SESSION = """
+import json, sys
+from pathlib import Path
+from evergreen.cli import app
+
+for words in json.loads(sys.argv[1]):
+    if words[0] == "edit":
+        path = Path(words[1])
+        path.write_text(path.read_text("utf-8-sig").replace(words[2], words[3]))
+        continue
+    code = app([*words, "--json"], standalone_mode=False)
+    print(code, flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """How one command ended."""
+
+    code: int
+    answer: dict[str, Any]
+
+
+def session(folder: Path, *commands: list[str]) -> list[Said]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "EVERGREEN_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION, json.dumps(commands)],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    lines = done.stdout.splitlines()
+    pairs = zip(lines[::2], lines[1::2], strict=True)
+    return [Said(int(code), json.loads(answer)) for answer, code in pairs]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    """A day with a bad row: taken in, looked at, exported, repaired, brought back, and tried again."""
+    folder = tmp_path_factory.mktemp("a shop")
+    (folder / "pipeline.yaml").write_text(DEFINITION)
+    (folder / "shop.csv").write_text("\n".join(["size,kind,sold", *ROWS, "11,=1+1,no", "big,b,yes"]) + "\n")
+    (folder / "more.csv").write_text("size,kind,sold\n3,c,no\n")
+    quarantine = ["quarantine", "shop"]
+    commands = {
+        "ingest": ["ingest", "pipeline.yaml", "--data", "more.csv"],
+        "list": [*quarantine, "list"],
+        "export": [*quarantine, "export", "--output", "waiting.csv"],
+        "edit": ["edit", "waiting.csv", ',"big",', ",7,"],
+        "replay": [*quarantine, "replay", "--input", "waiting.csv"],
+        "again": [*quarantine, "replay", "--input", "waiting.csv"],
+        "after": quarantine,
+        "no file": [*quarantine, "export"],
+        "wrong words": [*quarantine, "list", "--output", "x.csv"],
+    }
+    said = session(folder, *commands.values())
+    return dict(zip([name for name in commands if name != "edit"], said, strict=True))
+
+
+def test_ingest_says_where_the_rows_went(story: dict[str, Said]) -> None:
+    said = story["ingest"]
+    assert said.code == 0
+    counts = {
+        name: said.answer["dataset"][name] for name in ("read", "known", "accepted", "quarantined", "rows")
+    }
+    assert counts == {"read": 43, "known": 0, "accepted": 41, "quarantined": 2, "rows": 41}
+    page = Path(said.answer["page"])
+    assert page.name == f"{said.answer['batch']}.html"
+    assert "evergreen quarantine shop list" in page.read_text()
+
+
+def test_list_says_what_waits_and_why(story: dict[str, Said]) -> None:
+    answer = story["list"].answer
+    assert (story["list"].code, answer["waiting"], answer["replayed"]) == (0, 2, 0)
+    assert {(r["rule"], r["column"], r["rows"]) for r in answer["reasons"]} == {
+        ("expect_column_values_to_be_between", "size", 1),
+        ("value_is_readable", "size", 1),
+    }
+
+
+def test_export_and_replay_bring_back_what_was_repaired(story: dict[str, Said]) -> None:
+    assert (story["export"].code, story["export"].answer["rows"]) == (0, 2)
+    assert Path(story["export"].answer["output"]).is_absolute()
+    said = story["replay"]
+    assert (said.code, said.answer["replayed"], said.answer["waiting"]) == (0, 1, 1)
+    assert said.answer["dataset"]["rows"] == 42
+    assert (story["after"].answer["waiting"], story["after"].answer["replayed"]) == (1, 1)
+
+
+def test_a_second_replay_of_the_file_names_the_row_that_is_back(story: dict[str, Said]) -> None:
+    said = story["again"]
+    assert (said.code, said.answer["error"]["type"]) == (3, "DataError")
+    assert "do not wait in quarantine" in said.answer["error"]["message"]
+
+
+@pytest.mark.parametrize(("name", "word"), [("no file", "--output"), ("wrong words", "--output")])
+def test_words_that_do_not_fit_are_a_usage_error(story: dict[str, Said], name: str, word: str) -> None:
+    said = story[name]
+    assert (said.code, said.answer["error"]["type"]) == (2, "UsageError")
+    assert word in f"{said.answer['error']['message']} {said.answer['error']['hint']}"
