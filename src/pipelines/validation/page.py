@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from pipelines.clock import now
 from pipelines.home import Home
-from pipelines.ledger import Ledger, now
+from pipelines.ledger import Ledger
 from pipelines.records import Batch, Intake, RowCounts, RuleResult, ValidationReport, count_rows
 from pipelines.reporting.templates import page_template
 
@@ -30,6 +31,7 @@ VERDICTS = {
 STATES = {
     "accepted": ("pass", "✓", "accepted"),
     "quarantine": ("drift", "▲", "accepted in part"),
+    "aside": ("drift", "▲", "all set aside"),
     "refused": ("fail", "✕", "refused"),
     "empty": ("none", "○", "nothing new"),
 }
@@ -53,6 +55,7 @@ class RuleLine:
     result: RuleResult
     verdict: tuple[str, str, str]
     share: float | None
+    found: str
     examples: list[str]
     history: list[Bar]
     said: str
@@ -125,7 +128,9 @@ def render_page(
 def state_of(batch: Batch, report: ValidationReport) -> tuple[str, str, str]:
     if report.refused:
         return STATES["refused"]
-    return STATES["empty" if batch.rows == 0 else "quarantine" if report.quarantined else "accepted"]
+    if batch.rows == 0 or not report.quarantined:
+        return STATES["accepted" if batch.rows else "empty"]
+    return STATES["quarantine" if report.accepted else "aside"]
 
 
 def state_sentence(batch: Batch, report: ValidationReport) -> str:
@@ -133,8 +138,13 @@ def state_sentence(batch: Batch, report: ValidationReport) -> str:
     if report.refused:
         return f"Refused: none of the {report.rows:,} rows was used, and the data is what it was before."
     if batch.rows == 0:
-        return f"Nothing new: all of the {batch.known:,} rows that were read are held already."
-    waiting = f"; {report.quarantined:,} wait in quarantine" if report.quarantined else ""
+        return (
+            "Nothing waits."
+            if batch.replays
+            else f"Nothing new: all {batch.known:,} rows read are held already."
+        )
+    waits = "waits" if report.quarantined == 1 else "wait"
+    waiting = f"; {report.quarantined:,} {waits} in quarantine" if report.quarantined else ""
     if batch.replays:
         return f"{report.accepted:,} of {report.rows:,} rows are back from quarantine{waiting}."
     return f"{report.accepted:,} of {report.rows:,} new rows were accepted{waiting}."
@@ -189,6 +199,7 @@ def rule_line(result: RuleResult, intakes: Sequence[Intake]) -> RuleLine:
         result=result,
         verdict=VERDICTS[verdict_of(result)],
         share=share_of(result, rows) if result.unexpected else None,
+        found=words_of(result),
         examples=[clip(example) for example in result.examples[:MOST_EXAMPLES]],
         history=[
             history_bar(intake, then, share, highest)
@@ -236,6 +247,13 @@ def gravity(line: RuleLine) -> tuple[int, int]:
     """What refuses first, then what sets aside, then warnings; more rows before fewer."""
     order = ["refuse", "quarantine", "warn", "tolerated", "holds"]
     return order.index(verdict_of(line.result)), -line.result.unexpected
+
+
+def words_of(result: RuleResult) -> str:
+    """What was found, without the rule's name and the examples, which have their own place."""
+    name = f"{result.rule} on {result.column}" if result.column else result.rule
+    words = result.message.removeprefix(f"{name}: ")
+    return words.partition(", such as ")[0] if result.examples else words
 
 
 def clip(text: str) -> str:

@@ -132,7 +132,7 @@ def test_a_replay_speaks_of_rows_that_come_back() -> None:
     batch = make_batch(rows=5, known=0, sources=[], replays=True)
     said = words_of(render_page(batch, make_report([make_result(2)], rows=5), [], NOON))
     assert "3 of 5 rows are back from quarantine; 2 wait" in said
-    assert "5 brought back" in said
+    assert "5 tried again" in said
 
 
 def test_history_shows_the_share_of_each_batch_and_where_a_rule_was_not_there() -> None:
@@ -187,5 +187,5 @@ def test_the_page_of_an_older_batch_does_not_know_later_ones(home: Home, ledger:
 def test_nothing_new_is_said(home: Home) -> None:
     batch = make_batch(rows=0)
     said = words_of(write_page(home, batch, make_report([], rows=0)).read_text(encoding="utf-8"))
-    assert "Nothing new: all of the 7 rows that were read are held already." in said
+    assert "Nothing new: all 7 rows read are held already." in said
     assert "no new row to check" in said
