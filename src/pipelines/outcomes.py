@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.home import Home
-from pipelines.ledger import Ledger, now
+from pipelines.ledger import Ledger
 from pipelines.records import (
     Attempt,
     Batch,

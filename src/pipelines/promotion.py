@@ -5,9 +5,10 @@ Each step may be repeated.
 
 from __future__ import annotations
 
+from pipelines.clock import now
 from pipelines.errors import UsageError
 from pipelines.home import Home
-from pipelines.ledger import Ledger, now
+from pipelines.ledger import Ledger
 from pipelines.records import Attempt, ModelVersion, Promotion, ServedModel, TrainedModel, TrainOutcome
 from pipelines.registry import mlflow_store
 from pipelines.registry.mlflow_store import fetch_model, point_aliases

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from pipelines.clock import now
 from pipelines.config import ColumnType, PipelineConfig
 from pipelines.errors import DataError, EvergreenError, UsageError
 from pipelines.home import Home
@@ -45,11 +46,6 @@ class ScoreResult(Record):
     output: str
 
 
-def utc_now() -> datetime:
-    """The moment, as naive UTC, which is how the prediction log writes time."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 def accepted_types(bundle: Scorer) -> dict[str, ColumnType]:
     """The columns that scoring takes, with types: the model's inputs, and the timestamp for a row's time."""
     types: dict[str, ColumnType] = {name: bundle.column_types.get(name, "category") for name in bundle.inputs}
@@ -76,11 +72,11 @@ def score_frame(bundle: Scorer, frame: DataFrame, ids: list[str]) -> DataFrame:
     return pd.DataFrame({"prediction_id": ids, **columns})
 
 
-def row_times(bundle: Scorer, frame: DataFrame, now: datetime) -> NDArray[datetime64]:
-    """The time of each row, in microseconds: its timestamp where it has one, else `now` (naive)."""
+def row_times(bundle: Scorer, frame: DataFrame, scored: datetime) -> NDArray[datetime64]:
+    """The time of each row, in microseconds: its timestamp where it has one, else `scored` (naive)."""
     import numpy as np
 
-    moment = np.full(len(frame), now, dtype="datetime64[us]")
+    moment = np.full(len(frame), scored, dtype="datetime64[us]")
     if bundle.timestamp is None or bundle.timestamp not in frame.columns:
         return moment
     times = frame[bundle.timestamp].to_numpy("datetime64[us]")
@@ -88,7 +84,7 @@ def row_times(bundle: Scorer, frame: DataFrame, now: datetime) -> NDArray[dateti
 
 
 def log_rows(
-    bundle: Scorer, frame: DataFrame, scores: DataFrame, version: int, channel: Channel, now: datetime
+    bundle: Scorer, frame: DataFrame, scores: DataFrame, version: int, channel: Channel, scored: datetime
 ) -> DataFrame:
     """The rows of the prediction log: the model's columns as seen in `frame`, and what was answered."""
     import numpy as np
@@ -100,10 +96,10 @@ def log_rows(
         sent = frame.get(bundle.timestamp, np.full(rows, None))
         columns[bundle.timestamp] = np.asarray(sent, dtype="datetime64[us]")
     columns["_id"] = scores["prediction_id"].to_numpy()
-    columns["_time"] = row_times(bundle, frame, now)
+    columns["_time"] = row_times(bundle, frame, scored)
     columns["_version"] = np.full(rows, version)
     columns["_channel"] = np.full(rows, channel, dtype=object)
-    columns["_scored_at"] = np.full(rows, now, dtype="datetime64[us]")
+    columns["_scored_at"] = np.full(rows, scored, dtype="datetime64[us]")
     answers = {f"_{name}": scores[name].to_numpy() for name in scores.columns if name != "prediction_id"}
     return pd.DataFrame({**columns, **answers})
 
@@ -127,7 +123,7 @@ def score_file(
     draft = write_table(scores, output)
     try:
         append_predictions(
-            home, served.pipeline, log_rows(bundle, frame, scores, served.version, "batch", utc_now())
+            home, served.pipeline, log_rows(bundle, frame, scores, served.version, "batch", now())
         )
         draft.replace(output)
     finally:

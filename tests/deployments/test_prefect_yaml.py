@@ -25,8 +25,8 @@ from prefect.utilities.importtools import import_object
 from pydantic import BaseModel
 
 from evergreen.apply import declaration, declare
+from pipelines.clock import now
 from pipelines.config import PipelineConfig, load_config
-from pipelines.ledger import now
 from pipelines.records import Cause
 from tasks.publishing import RETRAIN_EVENT, resource_id, retrain_event
 

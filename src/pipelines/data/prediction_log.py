@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipelines.clock import now
 from pipelines.data.columns import as_number, as_text
 from pipelines.data.tables import ask, open_table, write_rows
 from pipelines.errors import DataError
@@ -112,8 +113,7 @@ def append_labels(home: Home, pipeline: str, frame: pd.DataFrame) -> LabelResult
     other = earlier != given["_label"].to_numpy()
     fresh = given[other]
     if len(fresh):
-        now = datetime.now(UTC).replace(tzinfo=None)
-        write_rows(folder.labels, to_arrow(fresh.assign(_recorded_at=now), {}))
+        write_rows(folder.labels, to_arrow(fresh.assign(_recorded_at=now()), {}))
     corrected = sum(isinstance(old, str) for old in earlier[other])
     return LabelResult(matched=there, unmatched=len(given) - there, corrected=corrected)
 

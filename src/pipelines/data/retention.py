@@ -6,6 +6,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.data.tables import open_table
 from pipelines.errors import ConfigError
@@ -66,5 +67,5 @@ def live_versions(home: Home, pipeline: str) -> set[int]:
 def clear_incoming(home: Home, pipeline: str) -> None:
     """Remove staged batches that nobody judged for a day; refused ones stay."""
     for intake in Ledger.open(home).intakes(pipeline, "staged"):
-        if datetime.now(UTC).replace(tzinfo=None) - intake.created > ABANDONED:
+        if now() - intake.created > ABANDONED:
             shutil.rmtree(Path(intake.batch.folder), ignore_errors=True)

@@ -6,10 +6,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.clock import now
 from pipelines.data.columns import HIDDEN
 from pipelines.data.tables import add_files, open_table, was_written, write_part, write_rows
 from pipelines.errors import DataError, DataRefused
@@ -133,13 +134,13 @@ def refused_rows(batch: Batch, reasons: Any, unread: Any) -> Iterator[Any]:
     import pyarrow.compute as pc
     from pyarrow import parquet
 
-    now = datetime.now(UTC).replace(tzinfo=None)
+    moment = now()
     for path in parts_of(batch):
         rows = parquet.read_table(path)
         rows = rows.filter(pc.is_in(rows["_seq"], value_set=reasons["_seq"].combine_chunks()))
         why = reasons["_reason"].take(pc.index_in(rows["_seq"], value_set=reasons["_seq"].combine_chunks()))
         text = unread["_unread"].take(pc.index_in(rows["_seq"], value_set=unread["_seq"].combine_chunks()))
-        values = [batch.id, why, now, text, pa.nulls(rows.num_rows, pa.string())]
+        values = [batch.id, why, moment, text, pa.nulls(rows.num_rows, pa.string())]
         for name, value in zip(
             ("_batch", "_reason", "_quarantined_at", "_unread", "_replayed"), values, strict=True
         ):

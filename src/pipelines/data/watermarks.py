@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig, Watermark
 from pipelines.records import Intake
 
@@ -38,8 +39,8 @@ class Watermarks:
         values = table[self.spec.column]
         if pa.types.is_timestamp(values.type):
             values = values.cast(pa.timestamp("us", tz=values.type.tz), safe=False)
-            now = datetime.now(UTC) if values.type.tz else datetime.now(UTC).replace(tzinfo=None)
-            values = values.filter(pc.less_equal(values, pa.scalar(now + AHEAD, type=values.type)))
+            moment = datetime.now(UTC) if values.type.tz else now()
+            values = values.filter(pc.less_equal(values, pa.scalar(moment + AHEAD, type=values.type)))
         highest = pc.max(values).as_py()
         if highest is not None and (self.reached is None or highest > parse(self.reached)):
             self.reached = highest.isoformat() if isinstance(highest, datetime) else str(highest)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from pipelines.clock import now
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import tables
@@ -29,11 +30,6 @@ from pipelines.records import (
 )
 
 HEAD = "0002"
-
-
-def now() -> datetime:
-    """This moment in UTC, without a zone, as the database keeps it."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def open_engine(path: Path) -> sa.Engine:
@@ -122,9 +118,7 @@ class Ledger:
         with self.engine.begin() as connection:
             connection.execute(statement)
 
-    def close_intake(
-        self, report: ValidationReport, state: IntakeState, version: int | None = None
-    ) -> None:
+    def close_intake(self, report: ValidationReport, state: IntakeState, version: int | None = None) -> None:
         """Store what the checks said of a batch and what became of it."""
         table = tables.batches
         values = {"report": report.model_dump(mode="json"), "state": state, "version": version}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.data.prediction_log import read_window, window_counts
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
-from pipelines.ledger import Ledger, now
+from pipelines.ledger import Ledger
 from pipelines.monitoring import judge as rules
 from pipelines.monitoring.keep import reference_folder
 from pipelines.monitoring.reference import read_reference

@@ -105,8 +105,5 @@ def try_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> flo
     """The metric, None where these rows have none."""
     from pipelines.evaluation.metrics import score_metric
 
-    try:
-        value = score_metric(metric, target.reset_index(drop=True), predictions.reset_index(drop=True))
-    except ValueError:  # scikit-learn's, for one class only
-        return None
+    value = score_metric(metric, target.reset_index(drop=True), predictions.reset_index(drop=True))
     return value if math.isfinite(value) else None

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.clock import now
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
-from pipelines.ledger import Ledger, now
+from pipelines.ledger import Ledger
 from pipelines.records import Attempt, Intake, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.reporting.page import render_report

@@ -10,9 +10,10 @@ from collections import deque
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from pipelines.clock import now
 from pipelines.errors import EvergreenError
 from pipelines.records import ServedModel
-from pipelines.scoring import Scorer, log_rows, score_frame, utc_now
+from pipelines.scoring import Scorer, log_rows, score_frame
 from pipelines.serving.prediction_sink import Sink
 from pipelines.serving.refusals import Overloaded, PredictionFailed
 from pipelines.serving.schema import Columns, Schema
@@ -156,7 +157,7 @@ def predict_together(batch: list[Job], sink: Sink) -> list[Answer]:
     frame = live.schema.frame(columns)
     version = live.served.version
     scores = score_frame(live.bundle, frame, [uuid.uuid4().hex for _ in range(len(frame))])
-    log = log_rows(live.bundle, frame, scores, version, "online", utc_now())
+    log = log_rows(live.bundle, frame, scores, version, "online", now())
     names = list(scores.columns)
     rows = zip(*(scores[name].tolist() for name in names), strict=True)
     answers = [dict(zip(names, row, strict=True)) for row in rows]

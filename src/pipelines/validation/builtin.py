@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.validation.decide import EXAMPLES, Finding
 from pipelines.validation.rows import Broken, row_rule
@@ -46,7 +47,7 @@ def is_past(staged: Staged, column: str, on_failure: OnFailure) -> Broken:
     """A row from the year 2099 would be the newest for ever."""
     import sqlalchemy as sa
 
-    latest = (datetime.now(UTC) + AHEAD).replace(tzinfo=None, microsecond=0)
+    latest = (now() + AHEAD).replace(microsecond=0)
     expected = f"a time up to {latest} UTC, a day ahead of the clock"
     finding = Finding("timestamp_is_not_in_the_future", column, on_failure, expected, passed=False)
     return row_rule(staged, finding, [column], sa.column(column) > sa.literal(latest))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
+from pipelines.clock import now
 from pipelines.config import Check, PipelineConfig, parse_duration, place_in
 from pipelines.errors import ConfigError
 from pipelines.validation.words import columns_of, one_line
@@ -120,10 +121,9 @@ def relative_time(words: str) -> datetime | None:
     match = re.fullmatch(r"\s*now\s*(?:([+-])\s*(.+))?", words)
     if match is None:
         return None
-    now = datetime.now(UTC).replace(tzinfo=None)
     if match[1] is None:
-        return now
+        return now()
     span = parse_duration(match[2])
     if not isinstance(span, timedelta):
         raise ValueError(words)
-    return now - span if match[1] == "-" else now + span
+    return now() - span if match[1] == "-" else now() + span
