@@ -48,12 +48,13 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
     import pyarrow as pa
 
     schema = stored_schema(config)
+    found = dict(zip(table.column_names, table.columns, strict=True))  # Arrow seeks a name among all, each time
     columns, problems = [], [problem_schema().empty_table()]
     for field in schema:
-        if field.name not in table.column_names:
+        if field.name not in found:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
-        given = flatten(table[field.name])
+        given = flatten(found[field.name])
         values = convert_array(given, type_of(field.name, config), config.data.format)
         columns.append(values)
         if values.null_count > given.null_count:
