@@ -159,7 +159,7 @@ class Pipeline:
     def stored(self, path: Path) -> pd.DataFrame:
         table = open_table(path)
         if table is None:
-            return pd.DataFrame({"_seq": pd.Series(dtype="int64")})
+            return pd.DataFrame({"_seq": np.empty(0, np.int64)})
         frame: pd.DataFrame = table.to_pyarrow_dataset().to_table().to_pandas()
         return frame.sort_values("_seq", ignore_index=True)
 

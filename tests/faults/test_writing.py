@@ -1,4 +1,4 @@
-"""Bad input by how a file is written."""
+"""Bad input by how it is written: each kind has its answer, and nothing else happens."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from pipelines.errors import DataError
-from tests.faults.frame import Case, Form, Pipeline, file, to_csv
+from tests.faults import column_cases, file_cases, text_cases, value_cases
+from tests.faults.frame import Case, Form, Pipeline
 from tests.faults.judging import judge
 
-CASES = [
-    Case("good", file(to_csv), accepted=60),
-    Case("empty file", file(lambda rows: ""), DataError, (r"delivery\.csv is empty", "0 bytes")),
-]
+CASES = [*text_cases.CASES, *column_cases.CASES, *value_cases.CASES, *file_cases.CASES]
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 def test_each_kind_has_its_answer(case: Case, pipeline_of: Callable[[Form], Pipeline]) -> None:
     judge(case, pipeline_of(case.form))
