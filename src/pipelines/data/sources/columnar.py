@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Format
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Format
-from pipelines.data.sources.dialects import first_record, sniff_delimiter, sniff_quote
-from pipelines.data.sources.encodings import TextStream
+from pipelines.data.sources.dialects import csv_reader, first_record, sniff_delimiter, sniff_quote
+from pipelines.data.sources.encodings import UTF8_BOM, TextStream
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
 from pipelines.data.sources.records import RecordCutter
 from pipelines.data.sources.source import Source
@@ -21,8 +24,8 @@ from pipelines.markdown import make_visible
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK = 32 << 20  # bytes parsed at once
-ARROW_BLOCK = 4 << 20  # bytes that one of Arrow's threads parses at once
+BLOCK = 8 << 20  # bytes parsed at once; larger ones cost the kernel a fresh page for each 4 KiB
+AHEAD = 2  # pieces that are parsed at a time
 RECORD_MOST = 64 << 20  # bytes of the longest record that is read
 
 
@@ -77,15 +80,12 @@ class CsvReading(Reading):
         if b"\0" not in block:
             return
         at = block.index(0)
-        offset = self.stream.position - len(self.stream_tail(block)) + at
+        line += count_lines(rest, len(rest)) + count_lines(block, at)
+        offset = f" at {self.stream.position - len(block) + at:,}" if self.text.is_utf8 else ""
         raise DataError(
-            f"{self.source.name} is not text: it has a NUL byte at {offset:,},"
-            f" line {line + count_lines(rest, len(rest)) + count_lines(block, at):,}.",
+            f"{self.source.name} is not text: it has a NUL byte{offset}, line {line:,}.",
             "Expected a CSV file, or *.parquet; a file cut off by a crash can end in NULs.",
         )
-
-    def stream_tail(self, block: bytes) -> bytes:
-        return block
 
     def endless_record(self, data: bytes, end: int, line: int, last: bool) -> DataError:
         opened = self.cutter.open_quote(data, end)
@@ -126,14 +126,10 @@ class CsvReading(Reading):
     ) -> Iterator[tuple[bytes, int]]:
         """The pieces that have rows; there must be one."""
         some = False
-        for piece in (first, *()):
-            if piece[0] and not piece[0].isspace():
+        for data, line in chain([first], others):
+            if data.strip(b"\r\n"):
                 some = True
-                yield piece
-        for piece in others:
-            if not piece[0].isspace():
-                some = True
-                yield piece
+                yield data, line
         if not some:
             raise DataError(
                 f"{self.source.name} has a line of column names and no rows.", "Expected at least one row."
@@ -142,15 +138,28 @@ class CsvReading(Reading):
     # -------------------------------------------------------------------------------------------- parsing
 
     def chunks(self, numbers: frozenset[str]) -> Iterator[pa.Table]:
+        """Pieces are parsed beside the cutting of the next, and beside what is done with the last."""
         numbers = frozenset() if self.fmt.thousands else numbers & frozenset(self.names)
-        for data, line in self.pieces:
-            yield self.parse(data, line, numbers - self.worded)
-            self.found["encoding"] = self.text.encoding
+        parsed: deque[Future[pa.Table]] = deque()
+        with ThreadPoolExecutor(AHEAD) as pool:
+            try:
+                for data, line in self.pieces:
+                    parsed.append(pool.submit(self.parse, data, line, numbers))
+                    if len(parsed) > AHEAD:
+                        yield parsed.popleft().result()
+            except DataError:
+                for earlier in parsed:  # the first thing that is wrong is told
+                    earlier.result()
+                raise
+            while parsed:
+                yield parsed.popleft().result()
+        self.found["encoding"] = self.text.encoding
 
     def parse(self, data: bytes, line: int, numbers: frozenset[str]) -> pa.Table:
         """A piece as a table; what is no plain number leaves its column as text."""
         import pyarrow as pa
 
+        numbers -= self.worded
         if numbers:
             try:
                 return self.tidy(self.finite(self.arrow_table(data, numbers)))
@@ -178,14 +187,10 @@ class CsvReading(Reading):
         parse = arrow_csv.ParseOptions(
             delimiter=self.delimiter, quote_char=self.quote or False, newlines_in_values=quoted
         )
-        for size in (ARROW_BLOCK, len(data) + 1):
-            read = arrow_csv.ReadOptions(column_names=self.names, block_size=size)
-            try:
-                return arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
-            except pa.ArrowInvalid as error:
-                if "straddling" not in str(error) and "out of sync" not in str(error):
-                    raise
-        raise pa.ArrowInvalid("a row does not fit")
+        read = arrow_csv.ReadOptions(column_names=self.names, block_size=len(data) + 4, use_threads=False)
+        if data.startswith(UTF8_BOM):  # here it is data; Arrow leaves one out
+            data = UTF8_BOM + data
+        return arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
 
     def finite(self, table: pa.Table) -> pa.Table:
         """The table itself; refuses what Arrow reads as a number and is none, such as `inf`."""
@@ -232,8 +237,8 @@ class CsvReading(Reading):
             for row in rows:
                 if row and len(row) != width:
                     return DataError(
-                        f"{self.source.name}, line {line + before:,}: {len(row):,} cells where {width:,} columns"
-                        " were expected.",
+                        f"{self.source.name}, line {line + before:,}: {len(row):,} cells where"
+                        f" {width:,} columns were expected.",
                         "Mend that line, or set format.delimiter and format.quote.",
                     )
                 before = rows.line_num
@@ -249,9 +254,7 @@ class CsvReading(Reading):
 def csv_rows(data: bytes, delimiter: str, quote: str) -> Any:
     """Python's own reader over a piece: slow, and it knows its line."""
     text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="")
-    if not quote:
-        return csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    return csv.reader(text, delimiter=delimiter, quotechar=quote)
+    return csv_reader(text, delimiter, quote)
 
 
 def count_lines(data: bytes, end: int) -> int:

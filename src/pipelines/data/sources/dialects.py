@@ -1,4 +1,4 @@
-"""How a text table is written, told from its first lines: delimiter, quotes, header, decimal mark, thousands."""
+"""How a text table is written, told from its first lines: delimiter, quotes, header, marks in numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from pipelines.config import Format
 from pipelines.data.sources.encodings import TextStream
@@ -17,14 +17,13 @@ from pipelines.data.sources.streams import ByteStream
 
 USUAL, RARE = ",;\t|", "^~:\x1f "
 LINES = 200  # records looked at
-COMMA_INSIDE = re.compile(r"[+-]?\d+,\d+")
 VALUE = re.compile(r"[+-]?(\d+([.,]\d+)*|[.,]\d+)([eE][+-]?\d+)?|\d{4}-\d\d-\d\d.*")
 GROUPED = r"[+-]?\d{1,3}(?:%s\d{3})+"
 NUMBERISH = re.compile(r"[+-]?(\d+|\d{1,3}([.,' \u00a0\u202f]\d{3})+)?([.,]\d*)?([eE][+-]?\d+)?")
 
 
 def discover_format(source: Source, target: str | None) -> Format:
-    """The form of a text file as far as it is not what is found again at each reading; columnar ones are plain.
+    """The form of a text file as far as reading does not find it again by itself; columnar ones are plain.
 
     `target` is a column known by name: a first line that has it is a header.
     Raises DataError for what cannot be opened, or is no table.
@@ -62,8 +61,7 @@ def records_of(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
     """The first records of the head of a file, without empty ones and without the last, which may be cut."""
     lines = io.StringIO(text, newline="").readlines()
     whole = lines[:-1] if len(lines) > 1 and not lines[-1].endswith(("\n", "\r")) else lines
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    rows = csv.reader(whole, delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+    rows = csv_reader(whole, delimiter, quote)
     count = 0
     try:
         for row in rows:
@@ -72,6 +70,12 @@ def records_of(text: str, delimiter: str, quote: str) -> Iterator[list[str]]:
                 yield row
     except csv.Error:  # a cell beyond all measure; what was seen before it must do
         return
+
+
+def csv_reader(lines: Iterable[str], delimiter: str, quote: str) -> Any:
+    if not quote:
+        return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote)
 
 
 def first_record(data: bytes, delimiter: str, quote: str) -> tuple[list[str], int, int]:
@@ -87,8 +91,7 @@ def first_record(data: bytes, delimiter: str, quote: str) -> tuple[list[str], in
             lines += 1
             yield line
 
-    quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    rows = csv.reader(reading(), delimiter=delimiter, quotechar=quote or None, quoting=quoting)
+    rows = csv_reader(reading(), delimiter, quote)
     cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
     return cells, taken, lines
 

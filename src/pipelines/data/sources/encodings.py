@@ -20,7 +20,7 @@ NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
 def find_encoding(head: bytes) -> str:
-    """The encoding of a text that begins like this: by its mark, by where NULs stand, else UTF-8 or cp1252."""
+    """The encoding of a text that begins so: by its mark, by where NULs stand, else UTF-8 or cp1252."""
     marked = next((name for bom, name in BOMS.items() if head.startswith(bom)), None)
     if marked:
         return marked
@@ -52,7 +52,7 @@ def wide_encoding(head: bytes) -> str | None:
 
 
 class TextStream:
-    """A stream's text as UTF-8 bytes without a byte order mark; `lines_before` errors are the caller's to add.
+    """A stream's text as UTF-8 bytes without a byte order mark.
 
     Where the encoding was not given and only ASCII was seen so far, the first other bytes decide.
     """

@@ -1,4 +1,4 @@
-"""What a file is by its first bytes, whatever its name says; what would run code or is no table is refused."""
+"""What a file is by its first bytes, whatever its name; what would run code, or is no table, is refused."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def gather(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
 
 def fits(held: list[pa.Table], piece: pa.Table, rows: int) -> bool:
     """Whether a piece may join those held: the same types, and not too much in all."""
-    return (
+    return bool(
         held[-1].schema.equals(piece.schema)
         and sum(table.num_rows for table in held) + piece.num_rows <= rows
         and sum(table.nbytes for table in held) + piece.nbytes <= BYTES_MOST

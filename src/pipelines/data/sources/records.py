@@ -36,8 +36,12 @@ class RecordCutter:
         if last and len(quotes) % 2 == 0:
             return len(data)
         end = last_line_end(data, len(data))
-        before = int(quotes.searchsorted(end))
-        return last_line_end(data, int(quotes[before - 1])) if before % 2 else end
+        while (before := int(quotes.searchsorted(end))) % 2:  # inside of quotes: look in front of them
+            opened = before - 1
+            while opened > 0 and quotes[opened] == quotes[opened - 1] + 1:  # doubled: it opens nothing
+                opened -= 2
+            end = last_line_end(data, int(quotes[opened]))
+        return end or self.end_by_pattern(data, last)
 
     def end_by_pattern(self, data: bytes, last: bool) -> int:
         assert self.records is not None  # noqa: S101 - called only where there is a quote

@@ -91,7 +91,7 @@ def about_file(system: Any, path: str) -> dict[str, Any]:
 
 def connect(place: Source) -> tuple[Any, str]:
     """The file system of an address, and the path in it."""
-    import fsspec
+    import fsspec  # type: ignore[import-untyped]
 
     scheme = scheme_of(place.address)
     try:
@@ -133,7 +133,7 @@ def open_remote(source: Source, seekable: bool) -> IO[bytes]:
 
 def spooled(file: IO[bytes]) -> IO[bytes]:
     """A copy on this machine's disk, for servers that cannot give a part of a file."""
-    copy = tempfile.TemporaryFile()
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - the reader closes it
     with file:
         shutil.copyfileobj(file, copy, 1 << 20)
     copy.seek(0)

@@ -19,7 +19,7 @@ CELLS_AT_ONCE = 500_000
 
 
 def sql_source(address: str, data: Data) -> Source:
-    """The table or query of a definition in the database at `address`; it is read each time, from the watermark.
+    """The table or query of a definition in the database at `address`: read each time, from the watermark.
 
     Raises ConfigError where neither table nor query is given, or the address is none.
     """
@@ -50,7 +50,7 @@ class SqlReading(Reading):
         self.connection = connect(source)
         try:
             self.result = self.run(after)
-            self.names = [str(name).strip() for name in self.result.keys()]
+            self.names = [str(name).strip() for name in tuple(self.result.keys())]
             check_names(self.names, source)
         except BaseException:
             self.close()
@@ -116,7 +116,7 @@ class SqlReading(Reading):
 
 
 def connect(source: Source) -> Any:
-    """A connection. Raises DataError for a server that refuses, ConfigError for a driver that is not there."""
+    """A connection. Raises DataError for a server that refuses, ConfigError for a driver that is absent."""
     import sqlalchemy
     from sqlalchemy.exc import NoSuchModuleError
 

@@ -98,8 +98,8 @@ class ByteStream:
         stored = self.stored or self._counted.taken
         if self.position > max(EXPANSION_ALLOWED, self.most_expansion * stored):
             raise DataError(
-                f"{self.source.name} grows beyond {self.position:,} bytes from {stored:,} when unpacked, more than"
-                f" {self.most_expansion} times.",
+                f"{self.source.name} grows from {stored:,} to over {self.position:,} bytes when unpacked:"
+                f" more than {self.most_expansion} times.",
                 "If it is to be so, unpack it yourself or raise format.most_expansion.",
             )
 
