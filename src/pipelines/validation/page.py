@@ -89,10 +89,11 @@ def write_page(home: Home, batch: Batch, report: ValidationReport) -> Path:
 
 
 def before(intakes: Sequence[Intake], batch_id: str) -> list[Intake]:
-    """The checked batches that came before `batch_id`, oldest first, as many as the page shows."""
+    """The batches that were closed before `batch_id`, oldest first, as many as the page shows."""
     ids = [intake.batch.id for intake in intakes]
     end = ids.index(batch_id) if batch_id in ids else len(ids)
-    return [intake for intake in intakes[:end] if intake.report is not None][1 - MOST_BATCHES :]
+    closed = [intake for intake in intakes[:end] if intake.report is not None and intake.state != "staged"]
+    return closed[1 - MOST_BATCHES :]
 
 
 def render_page(

@@ -30,6 +30,7 @@ from pipelines.data.quarantine import (
 from pipelines.data.snapshots import accept_batch, current_snapshot, read_snapshot
 from pipelines.errors import DataError, UsageError
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.records import Batch, Snapshot, ValidationReport
 from pipelines.validation.batch import validate_batch
 
@@ -359,6 +360,7 @@ from pathlib import Path
 from pipelines.data import quarantine
 from pipelines.data.snapshots import accept_batch
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.records import Batch, ValidationReport
 
 home, batch, report = Home(Path(sys.argv[1])), *(Path(p).read_text() for p in sys.argv[2:4])
@@ -387,6 +389,7 @@ def killed(shop: Shop) -> Shop:
 def test_the_next_replay_finishes_a_killed_one(killed: Shop) -> None:
     report = killed.replay()
     assert (report.rows, report.accepted) == (1, 0)
+    assert {intake.state for intake in Ledger.open(killed.home).intakes("shop")} == {"accepted"}
     assert len(killed.accepted()) == 4
     assert [row["size"] for row in killed.waiting()] == [30]
 
