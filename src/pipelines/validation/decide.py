@@ -79,7 +79,9 @@ def fewest_bad(findings: list[Finding]) -> int:
 
 
 def too_many(bad: int, rows: int, most_quarantined: float) -> bool:
-    """Whether so many of `rows` are bad that the batch itself is suspect."""
+    """Whether so many of `rows` are bad that the batch itself is suspect; never where all may be."""
+    if most_quarantined >= 1:
+        return False
     if rows < FEWEST_FOR_SHARE:
         return 0 < bad == rows
     return bad / rows > most_quarantined
