@@ -22,7 +22,7 @@ def measure_against_last(config: PipelineConfig, home: Home, batch: Batch) -> li
     Rows that come back from quarantine were there for being unlike the others: they are not compared.
     """
     check = config.validation.drift
-    if check is None or batch.rows < check.minimum_rows or batch.replays is not None:
+    if check is None or batch.rows < check.minimum_rows or batch.replays:
         return []
     from pipelines.data.comparison import measure_drift
     from pipelines.data.snapshots import current_snapshot

@@ -2,7 +2,7 @@
 
 Two ways. A rule about single values (a regular expression, JSON, a date's form) is judged on the distinct
 values, some at a time, and DuckDB finds the rows that hold the bad ones: memory does not grow with the rows.
-Everything else (an order of rows, outliers by quartiles) has its columns read whole, in the order of intake.
+Everything else (an expectation of one's own) has its columns read whole, in the order of intake.
 Regular expressions are here although SQL has them: they are to be Python's, and DuckDB's differ (no
 look-around, `~` matches whole values).
 """
@@ -39,9 +39,7 @@ OF_TYPES = {
     "expect_column_values_to_be_of_type",
 }
 ROWS_FOR_TYPE = 1000
-# GX has its quartiles for a list of dialects. Orders of rows have no SQL at all, and are found by that.
-OF_COLUMNS = {"expect_column_values_to_not_be_outliers"}
-ON_PANDAS = OF_VALUES | OF_TYPES | OF_COLUMNS
+ON_PANDAS = OF_VALUES | OF_TYPES
 
 
 def measure_on_pandas(staged: Staged, check: Check, expectation: Any) -> Broken:

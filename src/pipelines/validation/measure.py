@@ -18,6 +18,7 @@ from great_expectations.expectations.registry import get_metric_kwargs
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
+import pipelines.validation.metrics  # noqa: F401 - registers them
 from pipelines.config import Check, PipelineConfig
 from pipelines.validation.decide import Finding
 from pipelines.validation.engine import DuckDBExecutionEngine, selecting_query

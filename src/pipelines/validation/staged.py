@@ -136,8 +136,10 @@ def engine_on(connection: duckdb.DuckDBPyConnection) -> sa.Engine:
         def commit(self) -> None: ...
         def rollback(self) -> None: ...
 
-    engine = sa.create_engine("duckdb://", creator=lambda: Autocommit(connection), poolclass=sa.pool.StaticPool)
-    # The dialect knows PostgreSQL's reserved words; DuckDB has others, and columns are called so (`at`, `lambda`).
+    engine = sa.create_engine(
+        "duckdb://", creator=lambda: Autocommit(connection), poolclass=sa.pool.StaticPool
+    )
+    # The dialect knows PostgreSQL's reserved words; DuckDB has others, and columns are called so.
     words = connection.execute("SELECT keyword_name FROM duckdb_keywords()").fetchall()
     engine.dialect.identifier_preparer.reserved_words = {word for (word,) in words}
     return engine

@@ -34,7 +34,9 @@ def write_parts(frame: pd.DataFrame, folder: Path, columns: dict[str, str], part
         pq.write_table(table.slice(part * size, size), folder / f"part-{part:05}.parquet")
 
 
-def define(columns: dict[str, str], *checks: Any, task: str = "regression", **validation: Any) -> PipelineConfig:
+def define(
+    columns: dict[str, str], *checks: Any, task: str = "regression", **validation: Any
+) -> PipelineConfig:
     metric = {"regression": "rmse", "binary": "auc"}[task]
     return PipelineConfig(
         pipeline="shop",

@@ -116,20 +116,24 @@ def test_a_rule_about_two_columns_names_rows(validate, frame):
 
 def test_sql_of_ones_own_names_rows(validate, frame):
     frame.loc[[4, 9], "price"] = 50.0
-    rule = {"unexpected_rows_expectation": {"unexpected_rows_query": "SELECT * FROM {batch} WHERE price > y + 40"}}
+    rule = {
+        "unexpected_rows_expectation": {"unexpected_rows_query": "SELECT * FROM {batch} WHERE price > y + 40"}
+    }
     report = validate(rule)
     assert failing(report) == [4, 9]
     words = "price, y: found (50.0, 1.0), expected no row of SELECT * FROM {batch} WHERE price > y + 40"
     assert reasons(report, 4) == [words]
 
 
-@pytest.mark.parametrize("query", ["SELECT * FROM {batch}, read_csv('/etc/passwd')", "SELECT * FROM {batch}; SELECT 1"])
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM {batch}, read_csv('/etc/passwd')", "SELECT * FROM {batch}; SELECT 1"]
+)
 def test_sql_of_ones_own_sees_the_batch_and_nothing_else(validate, query):
     report = validate({"unexpected_rows_expectation": {"unexpected_rows_query": query}})
     assert "Validation is broken" in report.refused
 
 
-# ------------------------------------------------------------------------------------------------ what is at fault
+# ------------------------------------------------------------------------------------------------ at fault
 
 
 @pytest.mark.parametrize(
@@ -221,7 +225,7 @@ def test_names_and_values_may_be_anything(validate, frame):
     assert "DROP TABLE" in reasons(report, 2)[0]
 
 
-# ------------------------------------------------------------------------------------------------ every row once
+# ------------------------------------------------------------------------------------------------ once
 
 NUMBER = st.one_of(st.none(), st.integers(-3, 6).map(float))
 ROW = st.tuples(NUMBER, st.sampled_from(["a", "b", "z", None]), NUMBER)

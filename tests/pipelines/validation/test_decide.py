@@ -20,11 +20,25 @@ def batch_rule(passed: bool, on_failure="fail", **more) -> Finding:
 CASES = {
     "nothing found": ([row_rule(0), batch_rule(True)], 100, 0, 0, None, 0),
     "some rows aside": ([row_rule(10)], 100, 10, 10, None, 0),
-    "too many rows": ([row_rule(11)], 100, 11, 0, "11 of 100 rows (11.0%) break a check, more than the 10.0%", 0),
+    "too many rows": (
+        [row_rule(11)],
+        100,
+        11,
+        0,
+        "11 of 100 rows (11.0%) break a check, more than the 10.0%",
+        0,
+    ),
     "rows fail the batch": ([row_rule(1, "fail")], 100, 0, 0, "1 of 100 rows are not as expected", 0),
     "rows warn": ([row_rule(50, "warn")], 100, 0, 0, None, 1),
     "mostly holds": ([row_rule(50, passed=True)], 100, 0, 0, None, 0),
-    "a mean fails": ([batch_rule(False)], 100, 0, 0, "expect_mean on price: found 3.2, expected mean above 10", 0),
+    "a mean fails": (
+        [batch_rule(False)],
+        100,
+        0,
+        0,
+        "expect_mean on price: found 3.2, expected mean above 10",
+        0,
+    ),
     "a mean cannot quarantine": ([batch_rule(False, "quarantine")], 100, 0, 0, "found 3.2", 0),
     "a mean warns": ([batch_rule(False, "warn")], 100, 0, 0, None, 1),
     "a check is broken": ([batch_rule(False, error="no column x")], 100, 0, 0, "Validation is broken", 0),
@@ -42,7 +56,14 @@ CASES = {
     "twenty rows are enough": ([row_rule(3)], 20, 3, 0, "3 of 20 rows", 0),
     "a row broken twice counts once": ([row_rule(10), row_rule(9)], 100, 10, 10, None, 0),
     "two rules together are too many": ([row_rule(6), row_rule(6)], 100, 12, 0, "At least 12 of 100 rows", 0),
-    "every reason is given": ([row_rule(1, "fail"), batch_rule(False)], 100, 0, 0, "rows are not as expected", 0),
+    "every reason is given": (
+        [row_rule(1, "fail"), batch_rule(False)],
+        100,
+        0,
+        0,
+        "rows are not as expected",
+        0,
+    ),
 }
 
 
