@@ -7,14 +7,14 @@ known by their fingerprint, or by their key where the definition names one.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from pipelines.config import PipelineConfig
+from pipelines.data.cluster import read_on_cluster, worth_a_cluster
+from pipelines.data.delivery import read_source
 from pipelines.data.rebuilding import Rebuild
-from pipelines.data.schema import match_columns, new_columns
 from pipelines.data.snapshots import finish_intakes
-from pipelines.data.sources import Source, find_sources, open_source
-from pipelines.data.staging import Staging, clear_abandoned, rows_per_part
+from pipelines.data.sources import Source, find_sources
+from pipelines.data.staging import Staging, clear_abandoned
 from pipelines.data.tables import open_table
 from pipelines.data.watermarks import Watermarks
 from pipelines.home import Home
@@ -77,45 +77,8 @@ def read_all(
     again: Rebuild | None,
 ) -> tuple[list[SourceRead], list[str]]:
     """Stage every row of the sources, each a delivery; what was read, and what should be said of it."""
-    reads: list[SourceRead] = []
-    said: list[str] = []
-    for source in sources:
-        first = staging.seq
-        with open_source(source, config.data.format, watermarks.after) as reading:
-            found, notes = match_columns(reading.names, config, source.uri)
-            numbers = frozenset(theirs for name, theirs in found.items() if is_number(name, config))
-            for table in reading.tables(numbers, rows_per_part(len(config.columns))):
-                if staging.seq == first:
-                    notes += new_columns(table, found, source.uri)
-                watermarks.see(table)
-                mine = rename(table, found)
-                staging.add(mine)
-                if again:
-                    again.see(mine)
-            facts = {**reading.found, "order": order_of(reading.names, found, config)}
-        staging.end_delivery()
-        rows = staging.seq - first
-        reads.append(
-            SourceRead(
-                uri=source.uri, stamp=source.stamp, rows=rows, first=first, bytes=source.bytes, found=facts
-            )
-        )
-        said += notes
-    return reads, said
-
-
-def is_number(name: str, config: PipelineConfig) -> bool:
-    from pipelines.data.columns import type_of
-
-    return type_of(name, config) == "number"
-
-
-def rename(table: Any, found: dict[str, str]) -> Any:
-    """The table's columns that the definition has, under its names."""
-    return table.select(list(found.values())).rename_columns(list(found))
-
-
-def order_of(names: list[str], found: dict[str, str], config: PipelineConfig) -> str:
-    """Whether the columns stand as in the definition; they are read by name, so it does not matter."""
-    places = [names.index(found[name]) for name in config.columns if name in found]
-    return "as in the definition" if places == sorted(places) else "another than in the definition"
+    if again is None and worth_a_cluster(sources):
+        found = read_on_cluster(sources, config, staging)
+    else:
+        found = [read_source(source, config, staging, watermarks, again) for source in sources]
+    return [read for read, _ in found], [note for _, notes in found for note in notes]

@@ -14,9 +14,9 @@ from typing import Any
 from pipelines.config import PipelineConfig
 from pipelines.data.conversion import convert_table, problem_schema, stored_schema
 from pipelines.data.fingerprints import add_texts, fingerprint
-from pipelines.data.held import Held, HeldKeys, held_keys, held_rows, rank
+from pipelines.data.held import Held, HeldKeys, held_keys, held_rows
+from pipelines.data.parts import Part, Parts
 from pipelines.data.snapshots import next_seq
-from pipelines.data.tables import write_part
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.records import Batch, SourceRead
@@ -53,15 +53,15 @@ class Staging:
         self.start = self.seq = next_seq(self.folder)
         self.place = self.folder.incoming / f".staging-{os.getpid()}-{id(self)}"
         self.waiting: deque[Future[Any]] = deque()
-        self.pending: list[Any] = []
-        self.writes: list[Future[Any]] = []
-        self.parts: list[dict[str, Any]] = []  # fingerprints, keys, `_seq` and delivery of each part's rows
+        self.pending: list[tuple[Any, Any, int]] = []  # rows, keys, delivery: less than a part
         self.problems: list[Any] = []
+        self.dropped: list[Any] = []  # `_seq` of rows that stand in a part and are known
         self.known = self.deliveries = 0
 
     def __enter__(self) -> Staging:
         self.place.mkdir(parents=True, exist_ok=True)
         self.pool = ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2))
+        self.parts = Parts(self.place, self.pool)
         return self
 
     def __exit__(
@@ -111,11 +111,8 @@ class Staging:
         import pyarrow.compute as pc
 
         rows, problems, keys = prepared
-        hashes = rows["_row"].to_numpy()
-        if keys is None:
-            known = self.held.known(hashes)
-        else:
-            known, other = self.held_keys.compare(keys, hashes)
+        known, other = self.compare(rows["_row"].to_numpy(), keys)
+        if other.any():
             problems = pa.concat_tables([problems, self.key_problems(rows.filter(pa.array(other)))])
         if known.any():
             self.known += int(known.sum())
@@ -126,6 +123,14 @@ class Staging:
         self.pending.append((rows, None if keys is None else keys[~known], self.deliveries))
         if sum(table.num_rows for table, _, _ in self.pending) >= rows_per_part(rows.num_columns):
             self.flush()
+
+    def compare(self, rows: Any, keys: Any) -> tuple[Any, Any]:
+        """Which of the delivery's next rows are held, and which have a key that is, with other values."""
+        import numpy as np
+
+        if keys is None:
+            return self.held.known(rows), np.zeros(len(rows), dtype=bool)
+        return self.held_keys.compare(keys, rows)
 
     def key_problems(self, rows: Any) -> Any:
         """A problem for each row whose key is held with other values."""
@@ -155,22 +160,40 @@ class Staging:
             self.pending.clear()
             return
         rows = pa.concat_tables([table for table, _, _ in self.pending])
-        delivery = np.concatenate([np.full(table.num_rows, number) for table, _, number in self.pending])
-        keys = None if self.pending[0][1] is None else np.concatenate([keys for _, keys, _ in self.pending])
+        deliveries = np.concatenate([np.full(table.num_rows, number) for table, _, number in self.pending])
+        keys = [keys for _, keys, _ in self.pending]
+        self.parts.write(rows, None if keys[0] is None else np.concatenate(keys), deliveries)
         self.pending.clear()
-        path = self.place / f"part-{len(self.parts):05d}.parquet"
-        self.parts.append(
-            {
-                "path": path,
-                "row": rows["_row"].to_numpy(),
-                "seq": rows["_seq"].to_numpy(),
-                "key": keys,
-                "from": delivery,
-            }
-        )
-        while len(self.writes) > LOOK_AHEAD:
-            self.writes.pop(0).result()
-        self.writes.append(self.pool.submit(write_part, rows, path))
+
+    # ---------------------------------------------------------------------------------- by another process
+
+    def hand_over(self, folder: Path) -> None:
+        """Leave what came in so far in `folder`, for `adopt` in the process that puts the batch together."""
+        self.flush()
+        self.parts.settle()
+        self.write_problems()
+        shutil.rmtree(folder, ignore_errors=True)  # of a task that was killed
+        self.place.rename(folder)
+
+    def adopt(self, folder: Path, end: int) -> None:
+        """Take over a delivery that another process staged, `_seq` below `end`; what is held will go."""
+        import numpy as np
+        from pyarrow import parquet
+
+        if (folder / "problems.parquet").exists():
+            self.problems.append(parquet.read_table(folder / "problems.parquet"))
+        for staged in sorted(folder.glob("part-*.parquet")):
+            path = staged.rename(self.parts.next_path())
+            marks = parquet.read_table(path, columns=["_row", "_seq", *self.config.data.key])
+            rows, seqs = marks["_row"].to_numpy(), marks["_seq"].to_numpy()
+            keys = fingerprint(marks.select(self.config.data.key)) if self.config.data.key else None
+            self.parts.all.append(Part(path, rows, seqs, keys, np.full(len(rows), self.deliveries)))
+            known, other = self.compare(rows, keys)
+            self.dropped.append(seqs[known])
+            self.problems += map(self.key_problems, self.parts.find(seqs[other]))
+        self.held.next_delivery()
+        self.deliveries += 1
+        self.seq = end
 
     # -------------------------------------------------------------------------------------- the batch ends
 
@@ -179,13 +202,12 @@ class Staging:
         if self.waiting:
             self.end_delivery()
         self.flush()
-        for write in self.writes:
-            write.result()
+        self.parts.settle()
         self.drop_repeats()
         batch_id = self.identify(salt)
         problems = self.write_problems()
         folder = self.folder.incoming / batch_id
-        rows = sum(len(part["row"]) for part in self.parts)
+        rows = self.parts.row_count
         if rows:
             shutil.rmtree(folder, ignore_errors=True)  # the same batch, staged before and not accepted
             self.place.rename(folder)
@@ -203,70 +225,32 @@ class Staging:
         )
 
     def drop_repeats(self) -> None:
-        """Take out rows that several deliveries of this batch have; with a key, all but the first of each."""
+        """Take out what is known or came in several deliveries; name keys that come twice."""
         import numpy as np
 
         keyed = bool(self.config.data.key)
-        if not self.parts or (self.deliveries <= 1 and not keyed):
-            return
-        marks = np.concatenate([part["key" if keyed else "row"] for part in self.parts])
-        ascending = np.sort(marks)
-        twice = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
-        if not len(twice):
-            return
-        places = np.flatnonzero(np.isin(marks, twice))
-        whole = {
-            name: np.concatenate([part[name] for part in self.parts])[places]
-            for name in ("row", "seq", "from")
-        }
-        if keyed:
-            known, other = repeated_keys(marks[places], whole["row"])
-            self.note_repeated_keys(whole["seq"][other])
-        else:
-            known = repeated_rows(whole["row"], whole["from"])
-        self.known += int(known.sum())
-        self.remove(whole["seq"][known])
+        self.drop(np.concatenate(self.dropped) if self.dropped else self.dropped)
+        if self.deliveries > 1 or keyed:
+            same, other = self.parts.repeats(keyed)
+            self.problems += map(self.key_problems, self.parts.find(other))
+            self.drop(same)
 
-    def note_repeated_keys(self, seqs: Any) -> None:
-        """A row of this batch whose key another row of it has, with other values, is a problem."""
-        import numpy as np
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        for part in self.parts:
-            here = np.isin(part["seq"], seqs)
-            if here.any():
-                self.problems.append(
-                    self.key_problems(parquet.read_table(part["path"]).filter(pa.array(here)))
-                )
-
-    def remove(self, seqs: Any) -> None:
-        """Write the parts anew without these rows, and forget their problems."""
-        import numpy as np
+    def drop(self, seqs: Any) -> None:
+        """Take these rows out of the parts, and their problems with them: they are known."""
         import pyarrow as pa
         import pyarrow.compute as pc
-        from pyarrow import parquet
 
-        for part in self.parts:
-            stays = ~np.isin(part["seq"], seqs)
-            if not stays.all():
-                write_part(parquet.read_table(part["path"]).filter(pa.array(stays)), part["path"])
-                part.update({name: part[name][stays] for name in ("row", "seq", "from")})
-        gone = pa.array(seqs)
-        self.problems = [p.filter(pc.invert(pc.is_in(p["_seq"], value_set=gone))) for p in self.problems]
-        for part in self.parts:
-            if not len(part["row"]):
-                part["path"].unlink()
-        self.parts = [part for part in self.parts if len(part["row"])]
+        if len(seqs):
+            self.known += len(seqs)
+            self.parts.remove(seqs)
+            gone = pa.array(seqs)
+            self.problems = [p.filter(pc.invert(pc.is_in(p["_seq"], value_set=gone))) for p in self.problems]
 
     def identify(self, salt: str) -> str:
         """An id of the batch's content, whatever the order of its rows, and of what was taken in before."""
-        import numpy as np
-
-        sums = [int(part["row"].view(np.uint64).sum()) for part in self.parts]
-        count = sum(len(part["row"]) for part in self.parts)
         schema = stored_schema(self.config)
-        content = f"{schema}{salt}{self.replay}{self.rebuild}{self.start}:{count}:{sum(sums) % 2**64}"
+        rows = f"{self.parts.row_count}:{self.parts.checksum()}"
+        content = f"{schema}{salt}{self.replay}{self.rebuild}{self.start}:{rows}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def write_problems(self) -> int:
@@ -277,29 +261,6 @@ class Staging:
             return 0
         parquet.write_table(lines, self.place / "problems.parquet")
         return int(lines.num_rows)
-
-
-def repeated_rows(rows: Any, deliveries: Any) -> Any:
-    """Which rows an earlier delivery had too; what a delivery has more of than any before it is new."""
-    import pandas as pd
-
-    frame = pd.DataFrame({"row": rows, "from": deliveries})
-    nth = frame.groupby(["row", "from"], sort=False).cumcount()
-    counts = frame.groupby(["row", "from"]).size().rename("most").reset_index()
-    counts["most"] = counts.groupby("row")["most"].cummax()
-    counts["before"] = counts.groupby("row")["most"].shift(fill_value=0)
-    before = frame.merge(counts, on=["row", "from"], how="left", validate="many_to_one")["before"]
-    return (nth < before).to_numpy()
-
-
-def repeated_keys(keys: Any, rows: Any) -> tuple[Any, Any]:
-    """Of rows that share keys: those that repeat the first of their key, and those that differ from it."""
-    import numpy as np
-
-    later = rank(keys) > 0
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    same = rows == rows[first][group]
-    return later & same, later & ~same
 
 
 def clear_abandoned(folder: Path) -> None:
