@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import flow, unmapped
+from prefect.futures import PrefectFuture
 
 from pipelines.data.prediction_log import compact
 from pipelines.home import Home
@@ -23,6 +26,7 @@ def maintenance() -> dict[str, list[str]]:
     # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
     deployed = deploy_champion.map(unmapped(home), behind)
     vacuumed = vacuum_pipeline.map(unmapped(home), Ledger.open(home).pipelines())
-    for step in [*deployed, *vacuumed]:
+    steps: list[PrefectFuture[Any]] = [*deployed, *vacuumed]
+    for step in steps:
         step.result()
     return {"deployed": behind, "sent": sent}
