@@ -186,3 +186,35 @@ def versions_in_mlflow(city: City, name: str) -> list[int]:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=values
     )
     return [int(word) for word in done.stdout.strip().splitlines()[-1].strip("[]").split(",")]
+
+
+ON_THE_CLUSTER = """
+import sys
+from pathlib import Path
+from evergreen.stack import connect
+from pipelines.config import load_config
+from pipelines.data import batches, cluster
+from pipelines.home import Home
+connect(Home(Path(sys.argv[1])))
+cluster.WORTH_IT = 1
+config, home = load_config(sys.argv[2]), Home(Path(sys.argv[3]))
+batch = batches.stage_batch(config, home)
+cluster.WORTH_IT = 1 << 60
+print(batch.id == batches.stage_batch(config, home).id, batch.rows, batch.known, len(batch.sources), batch.problems)
+"""
+
+
+def test_large_files_are_read_by_tasks_on_the_cluster(city: City, tmp_path: Path) -> None:
+    """The cluster stages the batch that this process stages alone, rows that several files have included."""
+    (tmp_path / "in").mkdir()
+    for number in range(3):
+        lines = "".join(f"{row},{row % 7}\n" for row in range(number * 50, number * 50 + 60))
+        (tmp_path / "in" / f"{number}.csv").write_text(f"a,y\n{lines}x,bad\n")
+    definition = tmp_path / "pipeline.yaml"
+    definition.write_text(
+        "pipeline: p\ntask: regression\nmetric: rmse\ndata: {source: in, target: y}\n"
+        "columns: {a: {type: text}, y: {type: number}}\nmodel: {kind: network}\n"
+    )
+    words = [sys.executable, "-c", ON_THE_CLUSTER, str(city.home), str(definition), str(tmp_path / "home")]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment())
+    assert done.stdout.split() == ["True", "161", "22", "3", "1"], done.stderr

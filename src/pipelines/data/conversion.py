@@ -14,7 +14,7 @@ from pipelines.data.columns import convert, type_of
 if TYPE_CHECKING:
     from pipelines.config import Format
 
-LONGEST_FOUND = 200  # characters of a cell that a problem repeats
+LONGEST_FOUND = 4096  # characters of a cell that a problem repeats
 
 
 def stored_schema(config: PipelineConfig) -> Any:
@@ -42,13 +42,15 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
 
     `table` has the definition's names; a column that is not there is empty. Numbers are float64, times
     timestamp[us] (naive, zoned ones in UTC), categories and text strings; missing is null. A problem has
-    `row` (from 0), `rule`, `column`, `found` (as written, at most 200 characters) and `expected`; its cell is
+    `row` (from 0), `rule`, `column`, `found` (as written, at most 4,096 characters) and `expected`; its cell is
     null.
     """
     import pyarrow as pa
 
     schema = stored_schema(config)
-    found = dict(zip(table.column_names, table.columns, strict=True))  # Arrow seeks a name among all, each time
+    found = dict(
+        zip(table.column_names, table.columns, strict=True)
+    )  # Arrow seeks a name among all, each time
     columns, problems = [], [problem_schema().empty_table()]
     for field in schema:
         if field.name not in found:
