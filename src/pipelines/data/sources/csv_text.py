@@ -237,8 +237,8 @@ class CsvReading(Reading):
             for row in rows:
                 if row and len(row) != width:
                     return DataError(
-                        f"{self.source.name}, line {line + before:,}: {len(row):,} cells where"
-                        f" {width:,} columns were expected.",
+                        f"{self.source.name}, line {line + before:,}: {len(row):,} cell{'s' * (len(row) != 1)}"
+                        f" where {width:,} columns were expected.",
                         "Mend that line, or set format.delimiter and format.quote.",
                     )
                 before = rows.line_num

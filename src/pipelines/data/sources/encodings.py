@@ -16,6 +16,7 @@ BOMS = {
     b"\xef\xbb\xbf": "utf-8",
 }
 UTF8_BOM = b"\xef\xbb\xbf"
+MEND = "Set format.encoding to what the file is written in, or write it as UTF-8."
 NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 
 
@@ -93,6 +94,9 @@ class TextStream:
             text = self.decoder.decode(raw, last)
         except UnicodeDecodeError as error:
             return self.other_encoding(raw, start - len(pending), last, error)
+        except UnicodeError as error:  # of UTF-16 and UTF-32 without their mark
+            name = self.stream.source.name
+            raise DataError(f"{name} is not {self.encoding}: it has no byte order mark.", MEND) from error
         self.plain = False
         return raw if self.is_utf8 else text.encode()
 
@@ -111,5 +115,5 @@ class TextStream:
 def not_text(source: Source, encoding: str, error: UnicodeDecodeError, offset: int) -> DataError:
     return DataError(
         f"{source.name} is not {encoding}: {error.reason} at byte {offset:,}.",
-        "Set format.encoding to what the file is written in, or write it as UTF-8.",
+        MEND,
     )

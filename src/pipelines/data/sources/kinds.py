@@ -29,10 +29,12 @@ REFUSED = (
     (rb"FEA1", "it is Feather of the first version"),
     (rb"SQLite format 3\x00", "it is an SQLite database"),
     (rb"%PDF-", "it is a PDF"),
+    (rb'\s*\[\s*\{\s*"|\s*\{\s*[\r\n]\s*"', "it is one JSON document, not JSON Lines"),
     (rb"\s*(?i:<!doctype html|<html|<\?xml)", "it is a web page or XML, not a table"),
 )
 HINTS = {
     "it is an SQLite database": "Give it as sqlite:///path/to/file with data.table.",
+    "it is one JSON document, not JSON Lines": "Write an object on each line, as `jq -c '.[]'` does.",
     "it is a web page or XML, not a table": "Check the address: a page to log in, perhaps?",
 }
 

@@ -141,13 +141,25 @@ def spooled(file: IO[bytes]) -> IO[bytes]:
 
 
 def unreachable(source: Source, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
+    """Why a store gives nothing, in words. fsspec says of a web server that no file is there, whatever failed."""
+    cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
+    status = getattr(cause, "status", None)
+    if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410) or is_absent(cause):
         return absent_there(source)
-    reason = WHY.get(type(error).__name__) or plain_reason(error, source)
+    reason = WHY.get(type(cause).__name__) or (
+        f"the server answers {status}" if status else plain_reason(cause, source)
+    )
     return DataError(
         f"{source.name} cannot be read: {reason}.",
         "Check the address, the network and the credentials, and try again.",
     )
+
+
+def is_absent(cause: BaseException) -> bool:
+    """Whether botocore's error says so."""
+    answer = getattr(cause, "response", None)
+    code = str(answer.get("Error", {}).get("Code")) if isinstance(answer, dict) else ""
+    return code in ("404", "NoSuchKey", "NoSuchBucket", "NotFound")
 
 
 def absent_there(source: Source) -> DataError:

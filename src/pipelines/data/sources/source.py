@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -90,6 +91,10 @@ def local_source(path: Path) -> Source:
         status = path.stat()
     except OSError as error:
         raise absent(path, error) from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, and can be read once
+        raise DataError(
+            f"{make_visible(path)} is no file, but a folder, a pipe or a device.", "Name a file that has the rows."
+        )
     return Source(str(path), file_stamp(status), status.st_size, "file", str(path))
 
 
