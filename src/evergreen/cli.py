@@ -12,7 +12,6 @@ from evergreen import views
 from evergreen.console import Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
 from evergreen.quarantine import ingest, quarantine
-from evergreen.quarantine import ingest, quarantine
 from evergreen.trace import trace
 from pipelines.home import Home
 
@@ -58,15 +57,17 @@ def say(text: str) -> None:
 
 @command(app)
 def init(
-    data: Annotated[str, typer.Argument(help="CSV or Parquet file, folder or glob.")],
+    data: Annotated[str, typer.Argument(help="File, folder, glob, web or S3 address, or database URL.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     timestamp: Annotated[str | None, typer.Option(help="The column that says when.")] = None,
     out: Annotated[Path, typer.Option(help="Where to write the definition.")] = Path("pipeline.yaml"),
+    table: Annotated[str | None, typer.Option(help="Of a database: the table to read.")] = None,
+    query: Annotated[str | None, typer.Option(help="Of a database: the query to read, instead.")] = None,
 ) -> Answer:
     """Look at a table and write a commented definition of a pipeline for it."""
     from pipelines.data.definition import init_definition
 
-    result = init_definition(data, target, timestamp, out)
+    result = init_definition(data, target, timestamp, out, table, query)
     return result.model_dump(mode="json"), lambda: views.show_init(result), 0
 
 
@@ -214,8 +215,6 @@ def report(
 
 
 command(app)(data)
-command(app)(ingest)
-command(app)(quarantine)
 command(app)(ingest)
 command(app)(quarantine)
 command(app)(trace)

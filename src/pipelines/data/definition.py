@@ -5,20 +5,27 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from pipelines.config import Format, load_config
+from pipelines.config import Data, load_config
 from pipelines.data.definition_text import render
 from pipelines.data.profiling import Profile, profile_table
-from pipelines.data.sources import discover_format, find_files, local_path, read_table
-from pipelines.data.sources.source import local_source
+from pipelines.data.sources import (
+    Source,
+    discover_format,
+    find_sources,
+    local_path,
+    open_source,
+    sample_rows,
+)
+from pipelines.data.sources.source import scheme_of
 from pipelines.errors import DataError
 from pipelines.records import Record, Task
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FILES_READ = 50  # of a folder of many files, the last so many are profiled
+PROFILED = 200_000  # rows at most
+PROFILED_CELLS = 20_000_000
+SECRET = "EVERGREEN_SOURCE_PASSWORD"  # noqa: S105 - its name
+SIGNED = re.compile(r"(?i)([?&][^=&]*(?:sig|token|key|secret|passw|credential)[^=&]*=)([^&]*)")
 
 
 class ColumnChoice(Record):
@@ -38,24 +45,40 @@ class InitResult(Record):
     warnings: list[str]
 
 
-def init_definition(data: str, target: str, timestamp: str | None, out: Path) -> InitResult:
-    """Profile the data (relative to the current folder) and write a commented definition to `out`.
+def init_definition(
+    data: str,
+    target: str,
+    timestamp: str | None,
+    out: Path,
+    table: str | None = None,
+    query: str | None = None,
+) -> InitResult:
+    """Profile the data (paths relative to the current folder) and write a commented definition to `out`.
 
-    Raises DataError for data that cannot be read or learned from, UsageError for a column that is not there.
+    Of a large table an even sample is profiled; `table` or `query` say what to read of a database. Raises
+    DataError for data that cannot be read or learned from, UsageError for a column that is not there.
     """
-    files = find_files(data, Path.cwd())[-FILES_READ:]
-    fmt = discover_format(local_source(files[0]), target)
-    profile = profile_table(read_all(files, fmt), target, timestamp, fmt)
-    return write_definition(
-        profile, Path.cwd() / local_path(data), out, slug(files[0] if len(files) == 1 else local_path(data))
-    )
+    given = {"source": data} | ({"table": table} if table else {}) | ({"query": query} if query else {})
+    sources = find_sources(Data(target=target, **given), Path.cwd())
+    fmt = discover_format(sources[0], target)
+    with open_source(sources[0], fmt) as reading:
+        most = max(1, min(PROFILED, PROFILED_CELLS // len(reading.names)))
+    sample = sample_rows(sources, fmt, most)
+    profile = profile_table(sample.frame, target, timestamp, fmt, sample.rows)
+    address, said = without_secrets(data)
+    local = scheme_of(data) in ("", "file")
+    written = relative_source(Path.cwd() / local_path(data), out) if local else address
+    name = slug(name_of(sources, data, table))
+    return write_definition(profile, given | {"source": written}, out, name, said)
 
 
-def read_all(files: list[Path], fmt: Format) -> pd.DataFrame:
-    import pandas as pd
-
-    frames = [read_table(file, fmt) for file in files]
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+def name_of(sources: list[Source], data: str, table: str | None) -> Path:
+    """What the pipeline is named after: the table, the file, the folder, or the end of an address."""
+    if table:
+        return Path(table.rpartition(".")[2])
+    if scheme_of(data) in ("", "file"):
+        return Path(sources[0].address) if len(sources) == 1 else local_path(data)
+    return Path(urlsplit(data).path.rstrip("/") or "data")
 
 
 def slug(path: Path) -> str:
@@ -64,16 +87,41 @@ def slug(path: Path) -> str:
     if "*" in stem or not stem:
         stem = path.absolute().parent.name
     name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
-    return (name if name[:1].isalpha() else f"p-{name}".rstrip("-"))[:63].rstrip("-")
+    return ((name if name[:1].isalpha() else f"p-{name}".rstrip("-"))[:63].rstrip("-")) or "p"
+
+
+def without_secrets(address: str) -> tuple[str, list[str]]:
+    """The address with environment variables in place of its password and keys, and what to set them to."""
+    if scheme_of(address) in ("", "file"):
+        return address, []
+    names: list[str] = []
+
+    def variable(value: str) -> str:
+        if re.fullmatch(r"\$\{\w+\}", value):
+            return value
+        names.append(SECRET if not names else f"{SECRET}_{len(names) + 1}")
+        return f"${{{names[-1]}}}"
+
+    password = urlsplit(address).password
+    if password:
+        address = address.replace(f":{password}@", f":{variable(password)}@", 1)
+    address = SIGNED.sub(lambda match: match[1] + variable(match[2]), address)
+    said = [
+        f"{name} stands in the definition for a secret of the address: export {name}=... first."
+        for name in names
+    ]
+    return address, said
 
 
 # ------------------------------------------------------------------------------------------------ writing
 
 
-def write_definition(profile: Profile, data_path: Path, out: Path, name: str) -> InitResult:
+def write_definition(
+    profile: Profile, data: dict[str, str], out: Path, name: str, said: list[str]
+) -> InitResult:
     """Write the definition and check that it loads; a file that was there is kept as `<out>.before`."""
-    text = render(profile, relative_source(data_path, out), out.name, name)
-    warnings = list(profile.warnings)
+    text = render(profile, data, out.name, name)
+    warnings = [*profile.warnings, *said]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.exists() and out.read_text(encoding="utf-8", errors="replace") != text:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 
-import yaml
-
 from pipelines.config import Format
+from pipelines.data.definition_checks import check_lines
 from pipelines.data.profiling import Profile
 from pipelines.data.profiling_columns import ColumnProfile
+from pipelines.data.yaml_text import quoted, scalar
 from pipelines.records import Task
 
 METRICS: dict[Task, str] = {"regression": "rmse", "binary": "auc", "multiclass": "accuracy"}
 WINDOWS = ((30, "30 days"), (7, "7 days"), (1, "1 day"))
 
 TEMPLATE = """\
-# {name}: predict {target_plain} ({task}). Proposed by `evergreen init` from {rows:,} rows; edit it freely.
+# {name}: predict {target_plain} ({task}). Proposed by `evergreen init` from {seen}; edit it freely.
 # Then: evergreen train {file}
 
 pipeline: {name}
@@ -24,9 +23,11 @@ task: {task:<22}# regression, binary or multiclass
 metric: {metric:<20}# what challengers and the champion are compared by
 
 data:
-  source: {source}  # a file, a folder or a glob; relative to this file
+  source: {source}  # file, folder, glob or address; relative to this file
+{origin}\
   target: {target}
 {timestamp}\
+{key}\
   format: {format}
 
 # type: number, category, time or text. use: false keeps a column in the data and out of the model.
@@ -34,9 +35,13 @@ columns:
 {columns}
 
 # Great Expectations' own names and arguments. on_failure: quarantine sets the rows aside, fail refuses the
-# whole batch, warn only says so. Bounds are what was seen, and half as much again.
+# whole batch, warn only says so. Bounds are what was seen, and half as much again; `mostly` leaves room, too.
 validation:
   most_quarantined: 0.1     # a batch with a larger share of bad rows is refused as a whole
+{future}\
+  # Each column of a batch against the data before it: 0 is alike, 1 has nothing in common. reversed: columns
+  # that told of the target tell the opposite, as flipped labels do.
+  drift: {{most: 0.6, minimum_rows: 200, on_failure: warn, reversed: fail}}
   checks:
 {checks}
 
@@ -80,20 +85,24 @@ retraining:
 """
 
 
-def render(profile: Profile, source: str, file: str, name: str) -> str:
+def render(profile: Profile, data: dict[str, str], file: str, name: str) -> str:
+    """The page; `data` has the source and, of a database, the table or query."""
     window, window_why, minimum = choose_window(profile)
     by_time = profile.timestamp is not None
     return TEMPLATE.format(
         name=name,
         file=file,
-        rows=profile.rows,
+        seen=seen(profile),
         task=profile.task,
         metric=METRICS[profile.task],
         target=scalar(profile.target),
         target_plain=" ".join(profile.target.split()),
-        source=scalar(source),
+        source=scalar(data["source"]),
+        origin="".join(f"  {key}: {scalar(data[key])}\n" for key in ("table", "query") if key in data),
+        key=key_lines(profile),
+        future=future_line(profile),
         timestamp=f"  timestamp: {scalar(profile.timestamp)}\n" if profile.timestamp is not None else "",
-        format=format_line(profile.format),
+        format=format_line(profile),
         columns="\n".join(column_lines(profile.columns)),
         checks="\n".join(check_lines(profile)),
         split="time" if by_time else "random",
@@ -107,23 +116,48 @@ def render(profile: Profile, source: str, file: str, name: str) -> str:
     )
 
 
-def format_line(fmt: Format) -> str:
-    """Only what differs from the default."""
-    parts = []
-    if fmt.delimiter is not None:
-        parts.append(f"delimiter: {quoted(fmt.delimiter)}")
+def seen(profile: Profile) -> str:
+    part = f"{profile.profiled:,} of " if profile.profiled < profile.rows else ""
+    return f"{part}{profile.rows:,} rows"
+
+
+def key_lines(profile: Profile) -> str:
+    """A key is only suggested: whoever sets it promises that no two rows share it."""
+    key = next((c.name for c in profile.columns if c.key), None)
+    if key is None:
+        return ""
+    return (
+        f"  # key: {scalar(key)}\n"
+        "  # That column has another value in every row. As the key, it tells a row that comes again with\n"
+        "  # other values from a new one: such a row is set aside.\n"
+    )
+
+
+def future_line(profile: Profile) -> str:
+    """Rows of the future, said where there is a time."""
+    if profile.timestamp is None:
+        return ""
+    if profile.future:
+        return "  future: null              # rows dated ahead of the clock are let in: the data has some\n"
+    return "  future: quarantine        # rows dated more than a day ahead of the clock; null lets them in\n"
+
+
+def format_line(profile: Profile) -> str:
+    """Only what differs from the default, and what is doubtful."""
+    fmt = profile.format
+    parts = [
+        f"{name}: {quoted(value)}"
+        for name in ("delimiter", "quote", "decimal", "thousands", "encoding")
+        if (value := getattr(fmt, name)) != Format.model_fields[name].default
+    ]
     if not fmt.header:
         parts.append("header: false")
     if fmt.missing:
         parts.append(f"missing: [{', '.join(quoted(mark) for mark in fmt.missing)}]")
-    if fmt.day_first:
-        parts.append("day_first: true")
-    return (
-        "{"
-        + ", ".join(parts)
-        + "}"
-        + ("" if parts else "  # delimiter, decimal, encoding, header, missing, day_first")
-    )
+    if fmt.day_first or profile.ambiguous:
+        parts.append(f"day_first: {str(fmt.day_first).lower()}")
+    rest = "" if parts else "  # delimiter, quote, decimal, thousands, encoding, header, missing, day_first"
+    return f"{{{', '.join(parts)}}}{rest}"
 
 
 def column_lines(columns: list[ColumnProfile]) -> list[str]:
@@ -137,33 +171,6 @@ def column_lines(columns: list[ColumnProfile]) -> list[str]:
         parts += [f"why: {quoted(why)}"] if why else []
         lines.append(f"  {scalar(c.name) + ':':<{width}} {{{', '.join(parts)}}}")
     return lines
-
-
-def check_lines(profile: Profile) -> list[str]:
-    """Rows are there, target and time are there, numbers within wide bounds, few categories as known."""
-    there = list(dict.fromkeys(name for name in (profile.target, profile.timestamp) if name is not None))
-    lines = ["    - expect_table_row_count_to_be_between: {min_value: 1}", "      on_failure: fail"]
-    lines += [f"    - expect_column_values_to_not_be_null: {{column: {scalar(name)}}}" for name in there]
-    return lines + [
-        line for c in profile.columns if c.role in {"feature", "target"} for line in value_check(c)
-    ]
-
-
-def value_check(column: ColumnProfile) -> list[str]:
-    """The check on one column's values; none where nothing is known of them, or they are to grow."""
-    name = f"column: {scalar(column.name)}"
-    if column.type == "category" and column.values:
-        known = ", ".join(quoted(value) for value in column.values)
-        rule = f"    - expect_column_values_to_be_in_set: {{{name}, value_set: [{known}]}}"
-        return [rule, f"      on_failure: {'quarantine' if column.role == 'target' else 'warn'}"]
-    if column.type != "number" or column.low is None or column.high is None:
-        return []
-    limits = f"min_value: {number(column.low)}, max_value: {number(column.high)}"
-    return [f"    - expect_column_values_to_be_between: {{{name}, {limits}}}"]
-
-
-def number(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def choose_window(profile: Profile) -> tuple[str, str, int]:
@@ -199,19 +206,3 @@ def threshold(profile: Profile) -> str:
         return "{metric: auc, at_least: 0.6}   # 0.5 is chance: raise it to what you need"
     least = f"{profile.majority:.2f}"
     return f"{{metric: accuracy, at_least: {least}}}   # the share of the most frequent class: raise it"
-
-
-def scalar(text: str) -> str:
-    """Text as YAML reads it back, in a key or a flow mapping too: plain where that is safe, else quoted."""
-    plain = re.fullmatch(r"[A-Za-z_./][\w./-]*( [\w./-]+)*", text, re.ASCII)
-    if plain and isinstance(yaml.safe_load(text), str):
-        return text
-    return quoted(text)
-
-
-def quoted(text: str) -> str:
-    """Double-quoted YAML; what cannot be printed is escaped."""
-    plain = text.replace("\\", "\\\\").replace('"', '\\"')
-    return (
-        '"' + "".join(c if c.isprintable() and ord(c) < 0xFFFE else f"\\U{ord(c):08x}" for c in plain) + '"'
-    )

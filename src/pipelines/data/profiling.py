@@ -5,76 +5,129 @@ Statistics are taken of the whole table; what looks like a matter of taste is sa
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ColumnType, Format
-from pipelines.data.columns import as_number, as_text, as_time
 from pipelines.data.leaks import find_leaks
-from pipelines.data.profiling_columns import FEW, ColumnProfile, is_day_first, profile_column, without_marks
+from pipelines.data.profiling_columns import FEW, ColumnProfile, profile_column, typed
+from pipelines.data.relations import Relation, find_relations
+from pipelines.data.spellings import alike_labels, date_order, likely_marks, may_be_number, without_marks
 from pipelines.errors import DataError, UsageError
 from pipelines.records import Record, Task
 
 if TYPE_CHECKING:
     import pandas as pd
 
+TYPED: tuple[ColumnType, ...] = ("time", "number")
+
 
 class Profile(Record):
-    """What a definition is proposed from; `span` is the time between the first row and the last."""
+    """What a definition is proposed from; `span` is the time between the first row and the last.
+
+    Of `rows` so many were `profiled`: all, or each so-manieth.
+    """
 
     rows: int
+    profiled: int
     task: Task
     target: str
     timestamp: str | None
     format: Format
     columns: list[ColumnProfile]
+    relations: list[Relation]
     warnings: list[str]
     span: timedelta | None = None
     majority: float = 0.0  # share of the most frequent class
+    future: bool = False  # rows dated ahead of the clock are there
+    ambiguous: bool = False  # dates that can be read in two ways are there
 
 
-def profile_table(frame: pd.DataFrame, target: str, timestamp: str | None, fmt: Format) -> Profile:
-    """What is in the table and how to use it.
+def profile_table(
+    frame: pd.DataFrame, target: str, timestamp: str | None, fmt: Format, rows: int | None = None
+) -> Profile:
+    """What is in the table, or in these of its `rows`, and how to use it.
 
     Raises UsageError for an unknown column, DataError for a target that cannot be learned.
     """
     check_asked(frame, target, timestamp)
+    rows = rows or len(frame)
     frame, marks = without_marks(frame, fmt)
-    day_first = any(is_day_first(frame[name]) for name in frame.columns)
+    day_first, doubtful = date_order(frame)
     fmt = fmt.model_copy(update={"missing": marks, "day_first": day_first})
-    columns = {name: profile_column(frame[name], fmt) for name in map(str, frame.columns)}
-    warnings = size_warnings(frame, target)
-    task, majority, said = infer_task(frame[target], columns[target])
+    profiled = [profile_column(frame[name], fmt) for name in frame.columns]
+    columns = {column.name: column for column, _ in profiled}
+    values = {column.name: meant for column, meant in profiled}
+    warnings = size_warnings(frame, target, rows)
+    task, majority, said = infer_task(frame[target], columns[target], fmt)
     warnings += said
     timestamp, said = choose_timestamp(columns, timestamp, frame, fmt, target)
-    warnings += said
-    values = {name: typed(frame[name], spec.type, fmt) for name, spec in columns.items()}
-    columns[target] = columns[target].model_copy(
-        update={"role": "target", "type": "number" if task == "regression" else "category"}
-    )
-    if timestamp is not None:
-        columns[timestamp] = columns[timestamp].model_copy(
-            update={"role": "timestamp", "type": "time", "why": "when the row happened"}
-        )
-    columns = leave_out(columns, values, typed(frame[target], columns[target].type, fmt), timestamp)
-    warnings += [f"{c.name} is left out: {c.why}." for c in columns.values() if "leak" in c.why]
-    warnings += [
-        f"{c.name}: {c.why} look wrong; these rows go to quarantine."
-        for c in columns.values()
-        if c.beyond and c.role != "unused"
-    ]
-    span = None if timestamp is None else (values[timestamp].max() - values[timestamp].min()).to_pytimedelta()
+    warnings += said + doubtful
+    assign_roles(columns, values, frame, fmt, (target, timestamp, task))
+    columns = leave_out(columns, values, values[target], timestamp)
+    future = timestamp is not None and is_ahead(values[timestamp])
+    if future:
+        warnings.append(f"{timestamp} has rows dated ahead of the clock: future is null, so they are let in.")
     return Profile(
-        rows=len(frame),
+        rows=rows,
+        profiled=len(frame),
         task=task,
         target=target,
         timestamp=timestamp,
         format=fmt,
         columns=list(columns.values()),
-        warnings=warnings,
-        span=span,
+        relations=relations_of(columns, values),
+        warnings=warnings + column_warnings(columns, values, target),
+        span=None
+        if timestamp is None
+        else (values[timestamp].max() - values[timestamp].min()).to_pytimedelta(),
         majority=majority,
+        future=future,
+        ambiguous=bool(doubtful),
     )
+
+
+def assign_roles(
+    columns: dict[str, ColumnProfile],
+    values: dict[str, pd.Series[Any]],
+    frame: pd.DataFrame,
+    fmt: Format,
+    chosen: tuple[str, str | None, Task],
+) -> None:
+    """Give target and timestamp their role, and their values the type that goes with it."""
+    target, timestamp, task = chosen
+    kind: ColumnType = "number" if task == "regression" else "category"
+    columns[target] = columns[target].model_copy(update={"role": "target", "type": kind})
+    values[target] = typed(frame[target], kind, fmt)
+    if timestamp is not None:
+        changed = {"role": "timestamp", "type": "time", "why": "when the row happened"}
+        columns[timestamp] = columns[timestamp].model_copy(update=changed)
+        values[timestamp] = typed(frame[timestamp], "time", fmt)
+
+
+def is_ahead(times: pd.Series[Any]) -> bool:
+    """Whether times lie more than a day ahead of the clock."""
+    return bool((times > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)).any())
+
+
+def relations_of(columns: dict[str, ColumnProfile], values: dict[str, pd.Series[Any]]) -> list[Relation]:
+    kinds = {kind: {c.name: values[c.name] for c in columns.values() if c.type == kind} for kind in TYPED}
+    return find_relations(kinds["time"], kinds["number"])
+
+
+def column_warnings(
+    columns: dict[str, ColumnProfile], values: dict[str, pd.Series[Any]], target: str
+) -> list[str]:
+    """What should be said of single columns."""
+    said = [f"{c.name} is left out: {c.why}." for c in columns.values() if "leak" in c.why]
+    used = [c for c in columns.values() if c.role != "unused"]
+    said += [f"{c.name}: {c.why}: implausible, so these rows go to quarantine." for c in used if c.beyond]
+    for column in used:
+        if column.type == "number":
+            said += likely_marks(column.name, values[column.name])
+        elif column.type == "category" and (column.name == target or column.distinct <= FEW):
+            said += alike_labels(column.name, values[column.name])
+    return said + [f"{c.name}: {c.why}." for c in columns.values() if "2^53" in c.why]
 
 
 def check_asked(frame: pd.DataFrame, target: str, timestamp: str | None) -> None:
@@ -92,18 +145,25 @@ def check_asked(frame: pd.DataFrame, target: str, timestamp: str | None) -> None
         )
 
 
-def size_warnings(frame: pd.DataFrame, target: str) -> list[str]:
+def size_warnings(frame: pd.DataFrame, target: str, rows: int) -> list[str]:
     missing = int(frame[target].isna().sum())
-    said = [f"Only {len(frame)} rows: too few to learn or to judge from."] if len(frame) < 50 else []
+    said = []
+    if len(frame) < rows:
+        said.append(f"All this was told from {len(frame):,} of {rows:,} rows, evenly spread.")
+    if rows < 50:
+        said.append(f"Only {rows} rows: too few to learn or to judge from.")
     if missing:
-        said.append(f"{missing:,} rows have no {target}; they go to quarantine.")
+        about = "" if len(frame) == rows else "About "
+        said.append(
+            f"{about}{round(missing * rows / len(frame)):,} rows have no {target}; they go to quarantine."
+        )
     return said
 
 
 # -------------------------------------------------------------------------------------- what to do with it
 
 
-def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, float, list[str]]:
+def infer_task(values: pd.Series[Any], column: ColumnProfile, fmt: Format) -> tuple[Task, float, list[str]]:
     """The task, the share of the most frequent class, and what should be said about it."""
     present = values.dropna()
     if column.distinct < 2:
@@ -115,24 +175,33 @@ def infer_task(values: pd.Series[Any], column: ColumnProfile) -> tuple[Task, flo
     majority = float(shares.iloc[0])
     if column.distinct == 2:
         return "binary", majority, rare(shares, len(present))
-    numbers = as_number(present) if column.type in {"number", "category"} else None
-    if numbers is not None and bool(numbers.notna().all()):
+    said = (
+        [
+            f"{column.name}: two of its values have {both:.1%} of the rows. If the others are mistakes, mend"
+            " them, and make it task: binary."
+        ]
+        if (both := float(shares.iloc[:2].sum())) >= 0.99
+        else []
+    )
+    numbers = typed(present, "number", fmt).dropna() if may_be_number(present, fmt) else present[:0]
+    if column.type in {"number", "category"} and len(numbers) >= 0.98 * len(present):
         if not are_classes(numbers):
             return "regression", 0.0, []
-        said = [
+        said.append(
             f"{column.name} is taken as {column.distinct} classes; for an amount, task: regression, rmse."
-        ]
-        return "multiclass", majority, said + rare(shares, len(present))
-    if (
-        column.type == "time"
-        or column.distinct > max(100, 0.05 * len(present))
-        or column.distinct > 0.5 * len(present)
-    ):
+        )
+    else:
+        check_classes(column, len(present))
+    return "multiclass", majority, said + rare(shares, len(present))
+
+
+def check_classes(column: ColumnProfile, rows: int) -> None:
+    """Raises DataError for a target that is a time, a name or free text."""
+    if column.type == "time" or column.distinct > max(100, 0.05 * rows) or column.distinct > 0.5 * rows:
         raise DataError(
-            f"The target {column.name!r}: {column.distinct:,} values in {len(present):,} rows.",
+            f"The target {column.name!r}: {column.distinct:,} values in {rows:,} rows.",
             "Name a number, or a class that many rows share, as --target.",
         )
-    return "multiclass", majority, rare(shares, len(present))
 
 
 def are_classes(numbers: pd.Series[Any]) -> bool:
@@ -157,7 +226,7 @@ def choose_timestamp(
 ) -> tuple[str | None, list[str]]:
     """The column asked for, else the one that holds dates in every row; None where there is none."""
     if asked is not None:
-        lost = int((as_time(frame[asked], fmt.day_first).isna() & frame[asked].notna()).sum())
+        lost = int((typed(frame[asked], "time", fmt).isna() & frame[asked].notna()).sum())
         if lost > 0.5 * len(frame):
             raise UsageError(
                 f"--timestamp {asked}: {lost:,} of {len(frame):,} values are no dates.",
@@ -174,12 +243,6 @@ def choose_timestamp(
     return dated[0], [
         f"{dated[0]} holds dates and is proposed as the timestamp: rows are split and watched by it."
     ]
-
-
-def typed(values: pd.Series[Any], kind: ColumnType, fmt: Format) -> pd.Series[Any]:
-    if kind == "number":
-        return as_number(values, fmt.decimal)
-    return as_time(values, fmt.day_first) if kind == "time" else as_text(values)
 
 
 def leave_out(

@@ -7,7 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import ColumnType, Format
-from pipelines.data.columns import as_number, as_text, as_time
+from pipelines.data.columns import as_text
+from pipelines.data.conversion import convert_array, flatten
+from pipelines.data.spellings import beyond_precision, looks_like_time, may_be_number
+from pipelines.markdown import make_visible
 from pipelines.records import Record
 
 if TYPE_CHECKING:
@@ -15,14 +18,13 @@ if TYPE_CHECKING:
 
 Role = Literal["target", "timestamp", "feature", "unused"]
 FEW = 50  # so many different values are a category, even if they hardly repeat
-SYMBOLS = ("?", "??", "-", "--", ".", "*")
-WORDS = ("unknown", "missing", "not available", "n.a.", "n.a", "undefined")
 CALENDAR = re.compile(r"(hr|hour|weekday|dow|day_?of_?week|month|mnth|season|quarter)", re.IGNORECASE)
 CODE = re.compile(r"(.*[_ -])?(zip|zip_?code|post_?code|postal_?code|code)", re.IGNORECASE)
 KEY = re.compile(
     r"(.*[_ -])?(id|uuid|guid|key|index|instant|row_?(no|num|number)?|nr|no|unnamed: 0)", re.IGNORECASE
 )
-DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T].*)?|\d{9,10}|\w{3,9} \d{1,2},? \d{4}")
+LEADING_ZERO = re.compile(r"0\d+$")
+KEY_REASON = "a key: another value in every row"
 
 
 class ColumnProfile(Record):
@@ -37,70 +39,15 @@ class ColumnProfile(Record):
     low: float | None = None
     high: float | None = None
     beyond: int = 0  # values outside these bounds
+    key: bool = False  # another value in every row
     values: list[str] = []  # noqa: RUF012 - pydantic copies it. Of a category, where they are few
 
 
-# ---------------------------------------------------------------------------------------- how it is written
-
-
-def without_marks(frame: pd.DataFrame, fmt: Format) -> tuple[pd.DataFrame, list[str]]:
-    """The table with further spellings of missing made missing, and these spellings.
-
-    `?` and words such as `unknown` are, alone in a cell; dashes and dots only among numbers or dates.
-    """
-    frame = frame.copy()
-    marks = list(fmt.missing)
-    for name in frame.columns:
-        text = frame[name]
-        if text.dtype != object:
-            continue
-        counts = text.value_counts()
-        odd = [value for value in counts.index if str(value).lower() in SYMBOLS + WORDS]
-        if odd and not set(odd) <= {"?", "??"}:
-            rest = text[text.notna() & ~text.isin(odd)]
-            odd = [v for v in odd if v in ("?", "??") or is_regular(rest) or str(v).lower() in WORDS]
-        if odd and len(odd) < len(counts):
-            frame[name] = text.mask(text.isin(odd), None)
-            marks += [mark for mark in odd if mark not in marks]
-    return frame, marks
-
-
-def is_regular(text: pd.Series[Any]) -> bool:
-    """Whether all values are numbers, or dates."""
-    return len(text) > 0 and (bool(as_number(text).notna().all()) or looks_like_time(text))
-
-
-def is_day_first(text: pd.Series[Any]) -> bool:
-    """Whether dates such as 25/12/2016 are there, which cannot start with the month."""
-    if text.dtype != object:
-        return False
-    parts = (
-        text.drop_duplicates()
-        .astype(str)
-        .str.extract(r"^(\d{1,2})[-/.](\d{1,2})[-/.]\d{2,4}(?:\D|$)")
-        .dropna()
-        .astype(int)
-    )
-    return len(parts) > 0 and bool((parts[0] > 12).any()) and not bool((parts[1] > 12).any())
-
-
-def looks_like_time(text: pd.Series[Any]) -> bool:
-    sample = text.dropna().drop_duplicates().head(2000)
-    shaped = sample.astype(str).str.fullmatch(DATE)
-    if len(sample) == 0 or float(shaped.mean()) < 0.98:
-        return False
-    times = as_time(sample, is_day_first(text))
-    return float(times.notna().mean()) >= 0.98
-
-
-# ------------------------------------------------------------------------------------- what each column is
-
-
-def profile_column(values: pd.Series[Any], fmt: Format) -> ColumnProfile:
-    """A column by itself: type, and whether it is a key, constant or empty."""
+def profile_column(values: pd.Series[Any], fmt: Format) -> tuple[ColumnProfile, pd.Series[Any]]:
+    """A column by itself: type, and whether it is a key, constant or empty; and its values in that type."""
     name = str(values.name)
     present = values.dropna()
-    kind, why = infer_type(name, present, fmt)
+    kind, why, meant = infer_type(name, values, present, fmt)
     found = ColumnProfile(
         name=name,
         type=kind,
@@ -108,37 +55,53 @@ def profile_column(values: pd.Series[Any], fmt: Format) -> ColumnProfile:
         missing=float(values.isna().mean()) if len(values) else 0.0,
         distinct=int(present.nunique()),
     )
-    reason = useless(present, found, len(values))
+    reason = useless(present, meant, found, len(values))
     if reason:
-        return found.model_copy(update={"role": "unused", "why": reason})
+        return found.model_copy(update={"role": "unused", "why": reason, "key": reason == KEY_REASON}), meant
     if kind == "number":
-        low, high, beyond = bounds(as_number(present, fmt.decimal).dropna())
-        said = f"{beyond} values beyond {high:g} or below {low:g}" if beyond else why
-        return found.model_copy(update={"low": low, "high": high, "beyond": beyond, "why": said})
-    known = (
-        sorted(map(str, as_text(present).unique()), key=natural)
-        if kind == "category" and found.distinct <= 20
-        else []
-    )
-    return found.model_copy(update={"values": known})
+        low, high, beyond = bounds(meant.dropna())
+        noun = "value" if beyond == 1 else "values"
+        said = f"{beyond} {noun} beyond {high:g} or below {low:g}" if beyond else why
+        return found.model_copy(update={"low": low, "high": high, "beyond": beyond, "why": said}), meant
+    if kind == "category" and found.distinct <= 20:
+        known = sorted(map(str, meant.dropna().unique()), key=natural)
+        return found.model_copy(update={"values": known}), meant
+    return found, meant
 
 
-def infer_type(name: str, present: pd.Series[Any], fmt: Format) -> tuple[ColumnType, str]:
+def typed(values: pd.Series[Any], kind: ColumnType, fmt: Format) -> pd.Series[Any]:
+    """The values as ingestion will read them."""
+    import pyarrow as pa
+
+    try:
+        array = pa.Array.from_pandas(values)
+    except (pa.ArrowException, TypeError):  # files that do not agree on the type
+        array = pa.Array.from_pandas(as_text(values))
+    meant = convert_array(flatten(array), kind, fmt).to_pandas()
+    return meant.set_axis(values.index)  # type: ignore[no-any-return]
+
+
+def infer_type(
+    name: str, values: pd.Series[Any], present: pd.Series[Any], fmt: Format
+) -> tuple[ColumnType, str, pd.Series[Any]]:
+    """The type, the reason for it where there is one, and the values in it."""
     import pandas as pd
 
     if pd.api.types.is_datetime64_any_dtype(present.dtype):
-        return "time", "times"
+        return "time", "times", typed(values, "time", fmt)
     if len(present) == 0:
-        return "text", ""
-    numbers = None if pd.api.types.is_bool_dtype(present.dtype) else as_number(present, fmt.decimal)
-    if numbers is not None and float(numbers.notna().mean()) >= 0.98:
-        return infer_number(name, present, numbers)
-    if looks_like_time(present):
-        return "time", "times"
+        return "text", "", typed(values, "text", fmt)
+    if not pd.api.types.is_bool_dtype(present.dtype) and may_be_number(present, fmt):
+        numbers = typed(values, "number", fmt)
+        if float(numbers[present.index].notna().mean()) >= 0.98:
+            kind, why = infer_number(name, present, numbers[present.index])
+            return kind, why, numbers if kind == "number" else typed(values, kind, fmt)
+    if looks_like_time(present, fmt.day_first):
+        return "time", "times", typed(values, "time", fmt)
     distinct = present.nunique()
     if distinct <= FEW or distinct <= 0.05 * len(present):
-        return "category", f"{distinct} different values"
-    return "text", ""
+        return "category", f"{distinct} different values", typed(values, "category", fmt)
+    return "text", "", typed(values, "text", fmt)
 
 
 def infer_number(name: str, present: pd.Series[Any], numbers: pd.Series[Any]) -> tuple[ColumnType, str]:
@@ -149,10 +112,11 @@ def infer_number(name: str, present: pd.Series[Any], numbers: pd.Series[Any]) ->
         return "category", "a calendar code: its size means nothing"
     if whole and CODE.fullmatch(name) and 2 < distinct <= 0.05 * len(present):
         return "category", f"a code, {distinct} of them: its size means nothing"
-    if present.dtype == object and bool(present.astype(str).str.fullmatch(r"0\d+").any()):
-        return (
-            "category" if distinct <= 0.05 * len(present) else "text"
-        ), "digits with leading zeros: a code"
+    few: ColumnType = "category" if distinct <= 0.05 * len(present) else "text"
+    if present.dtype == object and bool(present.str.match(LEADING_ZERO).eq(True).any()):
+        return few, "digits with leading zeros: a code"
+    if beyond_precision(present, numbers):
+        return few, "whole numbers beyond 2^53: as numbers they would lose their last digits"
     return "number", "0 or 1" if distinct == 2 and set(numbers.dropna().unique()) == {0.0, 1.0} else ""
 
 
@@ -161,27 +125,28 @@ def natural(value: str) -> tuple[float, str]:
     return (float(value), "") if re.fullmatch(r"-?\d+(\.\d+)?", value) else (math.inf, value)
 
 
-def useless(present: pd.Series[Any], column: ColumnProfile, rows: int) -> str:
+def useless(present: pd.Series[Any], meant: pd.Series[Any], column: ColumnProfile, rows: int) -> str:
     """Why a column can teach a model nothing; empty where it may."""
     if len(present) == 0:
         return "empty in every row"
     if column.distinct == 1 and rows > 1:
-        return f"constant: always {str(present.iloc[0])[:40]}"
+        return f"constant: always {make_visible(str(present.iloc[0])[:40])}"
+    if rows >= 20 and column.distinct == rows and is_key(meant, column):
+        return KEY_REASON
     if column.type == "text":
-        return f"{column.distinct:,} different values in {rows:,} rows: free text or names"
-    if rows >= 20 and column.distinct == rows and is_key(present, column):
-        return "a key: another value in every row"
+        words = column.why or "free text or names"
+        return f"{column.distinct:,} different values in {rows:,} rows: {words}"
     return ""
 
 
-def is_key(present: pd.Series[Any], column: ColumnProfile) -> bool:
+def is_key(values: pd.Series[Any], column: ColumnProfile) -> bool:
+    """Whether a column with another value in every row is there to name the rows."""
     if column.type != "number":
-        return column.type == "category"
-    numbers = as_number(present)
-    if not bool((numbers % 1 == 0).all()):
+        return column.type == "category" or bool(KEY.fullmatch(column.name))
+    if not bool((values % 1 == 0).all()):
         return False
-    dense = float(numbers.max() - numbers.min()) < 2 * len(numbers) and len(numbers) >= 200
-    return bool(KEY.fullmatch(column.name)) or bool(numbers.is_monotonic_increasing) or dense
+    dense = float(values.max() - values.min()) < 2 * len(values) and len(values) >= 200
+    return bool(KEY.fullmatch(column.name)) or bool(values.is_monotonic_increasing) or dense
 
 
 def bounds(numbers: pd.Series[Any]) -> tuple[float, float, int]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.config import Loader, PipelineConfig, load_config
 from pipelines.data.definition import InitResult, init_definition
-from pipelines.data.definition_text import scalar
+from pipelines.data.yaml_text import scalar
 from pipelines.errors import DataError, EvergreenError, UsageError
 
 RNG = np.random.default_rng(7)
