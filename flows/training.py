@@ -8,7 +8,6 @@ from pipelines.evaluation.report import render_judgment
 from pipelines.gates import judge, overall
 from pipelines.home import Home
 from pipelines.outcomes import (
-    describe_dataset,
     describe_outcome,
     keep_out,
     known_outcome,
@@ -61,11 +60,10 @@ def training(
         publish_validation(home, batch, report)
         watch.lap("validate")
         snapshot = accept_batch(home, batch, report)
-        dataset = describe_dataset(batch, report, snapshot)
         watch.lap("snapshot")
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
-        if known := known_outcome(home, attempt, dataset):
+        if known := known_outcome(home, attempt, batch, report):
             confirm_serving(deploy_champion(home, config.pipeline))
             return known
         trained = fit_model(config, attempt)
@@ -75,7 +73,7 @@ def training(
         verdicts = judge(evaluation, config.gates)
         watch.lap("evaluate")
         run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
-        outcome = describe_outcome(attempt, dataset, report, evaluation, verdicts, run_id)
+        outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
         page = render_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
         publish(f"{config.pipeline}-gates", page, "Metrics and verdicts of the gates")
         watch.lap("log")

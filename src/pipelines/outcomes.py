@@ -64,8 +64,13 @@ def describe_dataset(batch: Batch, report: ValidationReport, snapshot: Snapshot)
     }
 
 
-def known_outcome(home: Home, attempt: Attempt, dataset: dict[str, str | int]) -> TrainOutcome | None:
-    """The outcome of the same attempt if it was promoted before; else the attempt is stored as started."""
+def known_outcome(
+    home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
+) -> TrainOutcome | None:
+    """The outcome of the same attempt if it was promoted before; else the attempt is stored as started.
+
+    What it says of the data is of this run.
+    """
     ledger = Ledger.open(home)
     ledger.start_attempt(attempt)
     outcome = ledger.outcome(attempt.id)
@@ -75,16 +80,16 @@ def known_outcome(home: Home, attempt: Attempt, dataset: dict[str, str | int]) -
     return outcome.model_copy(
         update={
             "status": "reused",
-            "warnings": [*outcome.warnings, words],
+            "warnings": [*batch.warnings, *report.warnings, words],
             "cause": attempt.cause,
-            "dataset": dataset,
+            "dataset": describe_dataset(batch, report, attempt.snapshot),
         }
     )
 
 
 def describe_outcome(
     attempt: Attempt,
-    dataset: dict[str, str | int],
+    batch: Batch,
     report: ValidationReport,
     evaluation: Evaluation,
     verdicts: list[GateVerdict],
@@ -95,13 +100,13 @@ def describe_outcome(
         status="inconclusive",
         pipeline=attempt.pipeline,
         attempt=attempt.id,
-        dataset=dataset,
+        dataset=describe_dataset(batch, report, attempt.snapshot),
         model={"name": attempt.pipeline, "run_id": run_id},
         metrics=evaluation.metrics,
         champion_metrics=evaluation.comparison.champion_metrics if evaluation.comparison else None,
         gates=verdicts,
         cause=attempt.cause,
-        warnings=report.warnings,
+        warnings=[*batch.warnings, *report.warnings],
     )
 
 

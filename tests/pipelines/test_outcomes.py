@@ -39,7 +39,10 @@ from pipelines.records import (
 )
 
 HERE = Interval(value=2.0, low=1.0, high=3.0)
-DATASET: dict[str, str | int] = {"id": "trips@1", "version": 1, "rows": 10, "read": 10, "known": 10}
+BATCH = Batch(
+    pipeline="trips", id="b", folder="f", rows=110, known=10, sources=[], warnings=["ZONE is read as zone"]
+)
+REPORT = ValidationReport(pipeline="trips", batch="b", rows=110, quarantined=4, results=[], warnings=["old"])
 PASSED = [GateVerdict(name="smoke", verdict="pass", reason="")]
 
 
@@ -94,9 +97,7 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
 
 
 def test_a_run_says_where_its_rows_went() -> None:
-    batch = Batch(pipeline="trips", id="b", folder="f", rows=110, known=10, sources=[])
-    report = ValidationReport(pipeline="trips", batch="b", rows=110, quarantined=4, results=[])
-    told = describe_dataset(batch, report, attempt(3).snapshot)
+    told = describe_dataset(BATCH, REPORT, attempt(3).snapshot)
     assert told == {
         "id": "trips@3",
         "version": 3,
@@ -107,7 +108,7 @@ def test_a_run_says_where_its_rows_went() -> None:
         "quarantined": 4,
         "refused": 0,
     }
-    refused = count_rows(batch, report.model_copy(update={"refused": "too few"}))
+    refused = count_rows(BATCH, REPORT.model_copy(update={"refused": "too few"}))
     words = "read 120 = 10 known + 0 accepted + 0 quarantined + 110 refused"
     assert str(refused) == words
 
@@ -143,7 +144,7 @@ def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) ->
 @pytest.mark.parametrize(("verdict", "status"), [("fail", "rejected"), ("inconclusive", "inconclusive")])
 def test_what_was_kept_out_is_judged_again(home: Home, ledger: Ledger, verdict: str, status: str) -> None:
     """Against the champion of that day, which may be another."""
-    assert known_outcome(home, attempt(1), DATASET) is None
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"]
     )
@@ -151,17 +152,17 @@ def test_what_was_kept_out_is_judged_again(home: Home, ledger: Ledger, verdict: 
     stored = ledger.outcome("trips-1")
     assert stored is not None
     assert (stored.status, stored.metrics, stored.seconds) == (status, {"rmse": 2.0}, {"train": 1.0})
-    assert known_outcome(home, attempt(1), DATASET) is None
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
 
 
 def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger) -> None:
-    known_outcome(home, attempt(1), DATASET)
+    known_outcome(home, attempt(1), BATCH, REPORT)
     ledger.finish_attempt(TrainOutcome(status="failed", pipeline="trips", attempt="trips-1"))
-    assert known_outcome(home, attempt(1), DATASET) is None
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
 
 
 def test_the_promoted_version_is_told(home: Home) -> None:
-    known_outcome(home, attempt(4), DATASET)
+    known_outcome(home, attempt(4), BATCH, REPORT)
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"}
     )
@@ -172,9 +173,10 @@ def test_the_promoted_version_is_told(home: Home) -> None:
 def test_killed_right_after_the_promotion_it_is_known_as_promoted(home: Home, enter: Any) -> None:
     """The next run of the same attempt finds it so, and makes no second promotion of itself by itself."""
     enter(1, None)
-    known = known_outcome(home, attempt(1), DATASET)
+    known = known_outcome(home, attempt(1), BATCH, REPORT)
     assert known is not None
-    assert (known.status, known.model["version"], known.dataset) == ("reused", 1, DATASET)
+    assert (known.status, known.model["version"], known.dataset["known"]) == ("reused", 1, 10)
+    assert known.warnings[:2] == ["ZONE is read as zone", "old"]
     assert enter(1, 1).previous is None
     assert len(Ledger.open(home).champions("trips")) == 1
 

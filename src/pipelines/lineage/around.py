@@ -216,17 +216,18 @@ class Around:
 
 def describe_prediction(row: dict[str, Any]) -> TracedPrediction:
     """A row of the prediction log; the log's own columns start with `_`, the rest is what the model saw."""
+    value, label = row["_prediction"], row["_label"]  # labels are kept as text, of numbers too
     return TracedPrediction(
         id=row["_id"],
         time=row["_time"],
         scored=row["_scored_at"],
         channel=row["_channel"],
         version=row["_version"],
-        value=row["_prediction"],
+        value=value,
         probabilities={
             k.removeprefix("_p_"): v for k, v in row.items() if k.startswith("_p_") and v is not None
         },
-        label=row["_label"],
+        label=float(label) if isinstance(value, float) and label is not None else label,
         inputs={name: value for name, value in row.items() if not name.startswith("_")},
     )
 

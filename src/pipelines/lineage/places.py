@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -68,7 +69,7 @@ def find_place(home: Home, asked: str, kind: str | None = None) -> Place:
     places = [
         place for name in pipelines for place in ledger_places(home, name) if kind in (None, place.kind)
     ]
-    spellings = {asked, str(Path(asked).absolute())} if asked else set()
+    spellings = {asked, os.path.abspath(asked), os.path.realpath(asked)} if asked else set()
     found = [place for place in places if any(place.spelt(words) for words in spellings)]
     if not found and asked and kind in (None, "prediction"):
         found = list(predictions(home, pipelines, asked))

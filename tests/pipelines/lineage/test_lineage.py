@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,13 +12,17 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from pipelines.data.prediction_log import append_predictions
+from pipelines.data.batches import stage_batch
+from pipelines.data.prediction_log import append_labels, append_predictions
+from pipelines.data.snapshots import accept_batch
 from pipelines.data.tables import write_rows
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.lineage import Trace, trace
 from pipelines.records import Attempt, Batch, Snapshot, SourceRead, ValidationReport
+from pipelines.training.attempts import plan_attempt
+from pipelines.validation.batch import validate_batch
 
 
 def users(found: Trace) -> list[tuple[str, str | None]]:
@@ -136,6 +141,30 @@ def test_rows_of_a_batch_that_the_ledger_never_had_are_counted(home: Home) -> No
     assert (batch.id, batch.state, batch.in_snapshot) == ("old", None, 1)
 
 
+def test_from_a_file_through_real_ingestion(home: Home, define: Any, table: Any, tmp_path: Path) -> None:
+    """The parts that ingestion writes are those that lineage counts."""
+    folder, rows = tmp_path / "in", table(300)
+    folder.mkdir()
+    config = define(data={"source": str(folder), "target": "y", "timestamp": "at"})
+    Ledger.open(home).name_pipeline("trips", Path("trips.yaml"))
+    rows.loc[299, "y"] = None
+    for name, part in (("mon.csv", rows[:200]), ("tue.csv", rows[150:])):
+        part.to_csv(folder / name, index=False)
+        batch = stage_batch(config, home)
+        snapshot = accept_batch(home, batch, validate_batch(config, home, batch))
+    Ledger.open(home).start_attempt(plan_attempt(config, home, snapshot, None))
+    found = trace(home, "tue.csv")
+    assert [str(batch.counts) for batch in found.batches] == [
+        "read 150 = 50 known + 99 accepted + 1 quarantined + 0 refused"
+    ]
+    assert [use.attempt.snapshot for use in found.used_by] == [snapshot.id]
+    up = trace(home, snapshot.id)
+    assert [batch.in_snapshot for batch in up.batches] == [200, 99]
+    assert up.snapshot is not None
+    assert (up.snapshot.rows, up.snapshot.fingerprint) == (299, snapshot.fingerprint)
+    assert [batch.sources[0].uri.rpartition("/")[2] for batch in up.batches] == ["mon.csv", "tue.csv"]
+
+
 # ------------------------------------------------------------------------------------------------ ids
 
 
@@ -169,9 +198,13 @@ def test_each_kind_in_each_spelling(told: Home, asked: str, kind: str, name: str
     assert trace(told, asked, kind) == found
 
 
-def test_a_file_is_found_by_where_it_lies(told: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_found_by_where_it_lies(
+    told: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir("/")
     assert trace(told, "./data/tue.csv").id == "/data/tue.csv"
+    (tmp_path / "newest").symlink_to("/data/tue.csv")
+    assert trace(told, str(tmp_path / "newest")).id == "/data/tue.csv"
 
 
 @pytest.mark.parametrize(
@@ -229,8 +262,10 @@ def test_one_prediction_among_many_is_found_quickly(home: Home) -> None:
     logged = frame.assign(_time=moment, _scored_at=moment, _version=1, _channel="online", _prediction=0.5)
     Ledger.open(home).name_pipeline("trips", Path("trips.yaml"))
     append_predictions(home, "trips", logged)
+    append_labels(home, "trips", pd.DataFrame({"_id": ["row-123456"], "_label": [0.75]}))
     start = time.perf_counter()
     found = trace(home, "row-123456")
     assert time.perf_counter() - start < 5  # a tenth of a second where nothing else runs
     assert found.prediction is not None
-    assert (found.prediction.inputs, found.prediction.value) == ({"x": 123456.0}, 0.5)
+    said = (found.prediction.inputs, found.prediction.value, found.prediction.label)
+    assert said == ({"x": 123456.0}, 0.5, 0.75)
