@@ -236,9 +236,10 @@ class CsvReading(Reading):
         try:
             for row in rows:
                 if row and len(row) != width:
+                    found = f"{len(row):,} cell{'s' * (len(row) != 1)}"
                     return DataError(
-                        f"{self.source.name}, line {line + before:,}: {len(row):,} cell{'s' * (len(row) != 1)}"
-                        f" where {width:,} columns were expected.",
+                        f"{self.source.name}, line {line + before:,}: {found} where {width:,} columns were"
+                        " expected.",
                         "Mend that line, or set format.delimiter and format.quote.",
                     )
                 before = rows.line_num

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.config import Format
 from pipelines.data.sources.columnar import TypedReading
 from pipelines.data.sources.source import Source, hide_secrets, plain_reason
+from pipelines.environment import variable
 from pipelines.errors import DataError
 
 
@@ -22,8 +23,9 @@ def open_delta(source: Source, version: int | None) -> Any:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
+    plain = (variable("AWS_ENDPOINT_URL") or "").startswith("http://")  # a store of one's own, without TLS
     try:
-        return DeltaTable(source.address, version=version)
+        return DeltaTable(source.address, version, {"allow_http": "true"} if plain else None)
     except (DeltaError, OSError, ValueError) as error:
         raise DataError(
             f"{source.name} is not a whole Delta table: {plain_reason(error, source)}.",

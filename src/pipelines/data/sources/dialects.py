@@ -92,7 +92,7 @@ def first_record(data: bytes, delimiter: str, quote: str) -> tuple[list[str], in
             yield line
 
     rows = csv_reader(reading(), delimiter, quote)
-    cells = next((row for row in rows if any(cell.strip() for cell in row)), [])
+    cells: list[str] = next((row for row in rows if any(cell.strip() for cell in row)), [])
     return cells, taken, lines
 
 

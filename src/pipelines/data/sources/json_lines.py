@@ -91,7 +91,12 @@ class JsonReading(Reading):
         """The Arrow types of a piece by its first line; None where a number must be kept as it is written."""
         import pyarrow as pa
 
-        row = json.loads(data.lstrip().partition(b"\n")[0])
+        try:
+            row = json.loads(data.lstrip().partition(b"\n")[0])
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(row, dict):
+            return None
         fields = []
         for key, name in zip(self.keys, self.names, strict=True):
             value = row.get(key)

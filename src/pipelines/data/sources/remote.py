@@ -91,7 +91,7 @@ def about_file(system: Any, path: str) -> dict[str, Any]:
 
 def connect(place: Source) -> tuple[Any, str]:
     """The file system of an address, and the path in it."""
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     scheme = scheme_of(place.address)
     try:
@@ -141,7 +141,7 @@ def spooled(file: IO[bytes]) -> IO[bytes]:
 
 
 def unreachable(source: Source, error: Exception) -> DataError:
-    """Why a store gives nothing, in words. fsspec says of a web server that no file is there, whatever failed."""
+    """Why a store gives nothing, in words; of a web server fsspec says "no file" whatever failed."""
     cause = error.__cause__ if isinstance(error, FileNotFoundError) else error
     status = getattr(cause, "status", None)
     if cause is None or isinstance(cause, FileNotFoundError) or status in (404, 410) or is_absent(cause):

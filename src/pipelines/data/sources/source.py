@@ -91,9 +91,9 @@ def local_source(path: Path) -> Source:
         status = path.stat()
     except OSError as error:
         raise absent(path, error) from error
-    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, and can be read once
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):  # a pipe would be waited for
         raise DataError(
-            f"{make_visible(path)} is no file, but a folder, a pipe or a device.", "Name a file that has the rows."
+            f"{make_visible(path)} is no file, but a pipe or a device.", "Save its rows to a file."
         )
     return Source(str(path), file_stamp(status), status.st_size, "file", str(path))
 

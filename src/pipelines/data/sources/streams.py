@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO, Any
 
 from pipelines.data.sources.source import Source, absent, plain_reason
@@ -9,7 +10,7 @@ from pipelines.errors import DataError
 
 HEAD = 1 << 18  # bytes that are looked at before anything is read
 EXPANSION_ALLOWED = 256 << 20  # bytes that any compressed file may grow to
-PACKERS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+PACKERS = {rb"\x1f\x8b": "gzip", rb"\x28\xb5\x2f\xfd": "zstd", rb"BZh[1-9](1AY&SY|\x17rE8P\x90)": "bz2"}
 
 
 def open_file(source: Source, seekable: bool = False) -> IO[bytes]:
@@ -45,7 +46,7 @@ class ByteStream:
         self.head = b""
         try:
             packed = self._fill(HEAD)
-            self.compression = next((name for magic, name in PACKERS.items() if packed.startswith(magic)), "")
+            self.compression = next((name for magic, name in PACKERS.items() if re.match(magic, packed)), "")
             if self.compression:
                 self._unpack(packed)
                 packed = self._fill(HEAD)

@@ -15,7 +15,7 @@ BAD_FILES = {
     "empty.csv": (b"", "0 bytes"),
     "blank.csv": (b"\n\n", "no line has anything"),
     "header.csv": (b"a,b\n", "no rows"),
-    "short.csv": (b"a,b\n1,2\n3\n", "line 3: 1 cells where 2"),
+    "short.csv": (b"a,b\n1,2\n3\n", "line 3: 1 cell where 2"),
     "long.csv": (b"a,b\n\n1,2\n3,4,5\n", "line 4: 3 cells where 2"),
     "twice.csv": (b"a, a\n1,2\n", "named twice: a"),
     "binary.csv": (b"a,b\n1,\0\n", "NUL byte at 6"),
