@@ -14,8 +14,6 @@ from typing import Any
 
 from great_expectations.exceptions import GreatExpectationsError, MetricProviderError
 from great_expectations.expectations.expectation import Expectation
-from great_expectations.expectations.registry import get_metric_kwargs
-from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
 import pipelines.validation.metrics  # noqa: F401 - registers them
@@ -55,16 +53,12 @@ def graph_of(expectation: Expectation, engine: Any) -> ValidationGraph | None:
         return None
     graph = ValidationGraph(engine)
     try:
-        for metric in dependencies(expectation, engine).values():
+        needed = expectation.get_validation_dependencies(engine, runtime_of(expectation))
+        for metric in needed.get_metric_configurations():
             graph.build_metric_dependency_graph(metric, runtime_of(expectation))
     except MetricProviderError:  # the metric does not exist in SQL
         return None
     return graph
-
-
-def dependencies(expectation: Expectation, engine: Any) -> dict[str, MetricConfiguration]:
-    needed = expectation.get_validation_dependencies(engine, runtime_of(expectation))
-    return dict(needed.metric_configurations)
 
 
 def runtime_of(expectation: Expectation) -> dict[str, Any]:
@@ -106,19 +100,14 @@ class Measured:
         failed = [self.aborted[key]["exception_info"] for key in needed if key in self.aborted]
         return "; ".join(dict.fromkeys(one_line(info.exception_message) for info in failed))
 
-    def count(self, expectation: Expectation) -> int:
-        """The rows that break a row rule."""
-        name = f"{map_metric(expectation)}.unexpected_count"
-        return int(self.metrics[dependencies(expectation, self.engine)[name].id] or 0)
-
-    def condition(self, expectation: Expectation) -> tuple[Any, Any]:
-        """GX's own condition of a row rule in SQL, and the rows that the rule is about."""
-        name = f"{map_metric(expectation)}.condition"
-        kwargs = get_metric_kwargs(name, expectation.configuration, runtime_of(expectation))
-        domain, values = kwargs["metric_domain_kwargs"], kwargs["metric_value_kwargs"]
-        condition, _, _ = self.metrics[MetricConfiguration(name, domain, values).id]
-        table = self.engine.get_domain_records(domain)
-        return condition, table.subquery() if hasattr(table, "subquery") else table
+    def rows(self, expectation: Expectation, graph: ValidationGraph) -> tuple[int, Any, Any]:
+        """Of a row rule: how many rows break it, GX's own SQL condition of these, and the rows it is for."""
+        metrics = {edge.left.metric_name: edge.left for edge in graph.edges}
+        name = map_metric(expectation)
+        count = int(self.metrics[metrics[f"{name}.unexpected_count"].id] or 0)
+        condition, _, _ = self.metrics[metrics[f"{name}.condition"].id]
+        table = self.engine.get_domain_records(metrics[f"{name}.condition"].metric_domain_kwargs)
+        return count, condition, table.subquery() if hasattr(table, "subquery") else table
 
 
 def to_broken(
@@ -130,14 +119,10 @@ def to_broken(
     result, error = measured.judge(expectation, graph)
     if result is None:
         return Broken(to_finding(check, passed=False, error=shorten(error or "its metrics are missing")))
-    words = words_of(staged, columns_of(check.arguments))
     if map_metric(expectation):
-        count = measured.count(expectation)
+        count, condition, table = measured.rows(expectation, graph)
         finding = to_finding(check, passed=bool(result.success), unexpected=count)
-        if not count:
-            return Broken(finding)
-        condition, table = measured.condition(expectation)
-        return Broken(finding, table, condition, words)
+        return Broken(finding, table, condition, words_of(staged, columns_of(check.arguments)))
     query = selecting_query(expectation, measured.engine)
     if query is not None:
         named = named_in(expectation.unexpected_rows_query, staged)
