@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import yaml
 
 
+@lru_cache(maxsize=10_000)
 def scalar(text: str) -> str:
     """Text as YAML reads it back, in a key or a flow mapping too: plain where that is safe, else quoted."""
     plain = re.fullmatch(r"[A-Za-z_./][\w./-]*( [\w./-]+)*", text, re.ASCII)
