@@ -99,16 +99,17 @@ def make_folder_with_one_bad(path: Path, rows: pd.DataFrame) -> None:
 
 
 def keep_writing(path: Path, rows: pd.DataFrame) -> None:
-    """A writer of its own, which adds a row now and then until it is told to stop."""
-    lines = to_csv(rows).splitlines(keepends=True)
-    path.write_text("".join(lines[:30]))
+    """A writer of its own, which adds a letter each millisecond."""
+    text = to_csv(rows)
+    begun = len(text) // 2
+    path.write_text(text[:begun])
 
     def write() -> None:
         with path.open("a") as opened:
-            for line in lines[30:]:
-                opened.write(line)
+            for letter in text[begun:]:
+                opened.write(letter)
                 opened.flush()
-                time.sleep(0.02)
+                time.sleep(0.001)
         (path.parent / "written").touch()
 
     threading.Thread(target=write, daemon=True).start()
@@ -202,7 +203,13 @@ JSON = [
         "one JSON array",
         file(lambda rows: f"[{','.join(json_lines(rows))}]", "delivery.json"),
         DataError,
-        (r"delivery\.json", "JSON"),
+        (r"delivery\.json: it is one JSON array", "JSON Lines"),
+    ),
+    Case(
+        "one JSON document",
+        file(lambda rows: json.dumps({"rows": json_lines(rows)}, indent=2), "delivery.json"),
+        DataError,
+        (r"delivery\.json: it is one JSON document over several lines",),
     ),
 ]
 

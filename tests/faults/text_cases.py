@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.errors import DataError, DataRefused
-from tests.faults.frame import Case, Form, Writer, file, to_csv
+from tests.faults.frame import FARES, Case, Form, Writer, file, to_csv
 
 
 def lines(rows: pd.DataFrame) -> list[str]:
@@ -90,8 +90,16 @@ LINES = [
     Case(
         "header again in the middle",
         file(lambda rows: "".join([*lines(rows)[:31], *lines(rows)[:1], *lines(rows)[31:]])),
+        DataRefused,
+        ("target_has_two_classes on late: found classes .*'late' \\(1 rows\\)",),
+        refused=61,
+    ),
+    Case(
+        "header again in the middle, where the target is a number",
+        file(lambda rows: "".join([*lines(rows)[:31], *lines(rows)[:1], *lines(rows)[31:]])),
         accepted=60,
         quarantined=1,
+        form=FARES,
         says=("value_is_readable on minutes: 1 of 61 rows .*'minutes'",),
     ),
     Case(

@@ -165,7 +165,7 @@ TIMES = [
         "ambiguous timestamps",
         spelled(lambda moment: moment.strftime("%m/%d/%Y %H:%M")),
         accepted=60,
-        says=("at: .*day_first",),
+        says=(r"'at' has times such as '03/08/2025 17:07', read month first\..*day_first: true",),
     ),
     Case(
         "zoned timestamps",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+ZONED = r"(?i).*\d[t ]\d.*(z|[+-]\d\d(:?\d\d)?)"
+DAY_AND_MONTH = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d"
 # Evergreen's own columns beside the user's.
 HIDDEN = ("_row", "_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed")
 EPOCHS: tuple[tuple[float, Literal["s", "ms", "us", "ns"]], ...] = (
@@ -87,10 +89,15 @@ def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
     """Naive UTC instants, NaT where there is none. ISO first, for `day_first` never touches it."""
     import pandas as pd
 
-    number = spellings.str.fullmatch(r"\d{9,19}(\.\d+)?")
+    number = spellings.str.fullmatch(r"\d{9,19}(\.\d+)?").astype(bool)
     numeric = pd.to_numeric(spellings.where(number), errors="coerce")
-    parsed = pd.to_datetime(spellings.mask(number), format="ISO8601", utc=True, errors="coerce")
+    parsed = pd.Series(pd.NaT, spellings.index, dtype="datetime64[ns, UTC]")
+    zoned = spellings.str.fullmatch(ZONED).astype(bool)
+    for these in (zoned, ~zoned & ~number):  # apart: pandas reads those without a zone in that of another
+        parsed[these] = pd.to_datetime(spellings[these], format="ISO8601", utc=True, errors="coerce")
     rest = spellings[parsed.isna() & ~number]
+    months = rest.str.extract(DAY_AND_MONTH)[1 if day_first else 0].astype(float)
+    rest = rest[~(months > 12)]  # pandas would take such a one the other way round than its neighbours
     if len(rest):
         parsed[rest.index] = pd.to_datetime(
             rest, format="mixed", dayfirst=day_first, utc=True, errors="coerce"
@@ -98,7 +105,8 @@ def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
     for least, unit in reversed(EPOCHS):
         reached = numeric >= least
         parsed[reached] = pd.to_datetime(numeric[reached], unit=unit, utc=True, errors="coerce")
-    return parsed.dt.tz_localize(None)
+    naive: pd.Series[Any] = parsed.dt.tz_localize(None)
+    return naive
 
 
 def as_text(values: pd.Series[Any]) -> pd.Series[Any]:

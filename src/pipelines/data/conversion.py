@@ -6,6 +6,7 @@ the long way goes over each spelling once.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ColumnType, PipelineConfig
@@ -14,6 +15,12 @@ from pipelines.data.columns import convert, type_of
 if TYPE_CHECKING:
     from pipelines.config import Format
 
+FORMS: tuple[tuple[str, ColumnType, str], ...] = (  # how cells are written that another format would read
+    (r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?", "number", "thousands: ','"),
+    (r"[+-]?\d{1,3}(\.\d{3})+,\d*", "number", "decimal: ',' and format.thousands: '.'"),
+    (r"[+-]?\d*,\d+", "number", "decimal: ','"),
+    (r"\d{1,2}[/.-]\d{1,2}[/.-]\d.*", "time", "day_first"),
+)
 LONGEST_FOUND = 4096  # characters of a cell that a problem repeats
 
 
@@ -42,8 +49,8 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
 
     `table` has the definition's names; a column that is not there is empty. Numbers are float64, times
     timestamp[us] (naive, zoned ones in UTC), categories and text strings; missing is null. A problem has
-    `row` (from 0), `rule`, `column`, `found` (as written, at most 4,096 characters) and `expected`; its cell is
-    null.
+    `row` (from 0), `rule`, `column`, `found` (as written, at most 4,096 characters) and `expected`; its cell
+    is null.
     """
     import pyarrow as pa
 
@@ -164,7 +171,7 @@ def name_problems(given: Any, values: Any, column: str, kind: ColumnType) -> Any
 
     rows = pc.indices_nonzero(pc.and_(pc.is_valid(given), pc.is_null(values))).cast(pa.int64())
     found = given.take(rows).cast(pa.string())
-    expected = "a finite number" if kind == "number" else f"a {kind}"
+    expected = ("a finite number" if kind == "number" else f"a {kind}") + hint_at_form(found, kind)
     return pa.table(
         [
             rows,
@@ -175,3 +182,12 @@ def name_problems(given: Any, values: Any, column: str, kind: ColumnType) -> Any
         ],
         schema=problem_schema(),
     )
+
+
+def hint_at_form(found: Any, kind: ColumnType) -> str:
+    """Which line of the definition may read these cells, by the first of them."""
+    texts = found.slice(0, 100).to_pylist()
+    for pattern, of, line in FORMS:
+        if kind == of and all(re.fullmatch(pattern, text) for text in texts):
+            return f"; is it format.{line}?"
+    return ""

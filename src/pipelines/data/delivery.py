@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
 from pipelines.data.columns import type_of
-from pipelines.data.schema import match_columns, new_columns
+from pipelines.data.schema import doubtful_days, match_columns, new_columns
 from pipelines.data.sources import Source, open_source
 from pipelines.data.staging import Staging, rows_per_part
 from pipelines.data.watermarks import Watermarks
@@ -26,11 +26,12 @@ def read_source(
     """Stage every row of a source as one delivery; what was read, and what should be said of it."""
     first, watermarks = staging.seq, watermarks or Watermarks(None)
     with open_source(source, config.data.format, watermarks.after) as reading:
-        found, notes = match_columns(reading.names, config, source.uri)
+        found, notes = match_columns(reading.names, config, source.name)
         numbers = frozenset(theirs for name, theirs in found.items() if type_of(name, config) == "number")
         for table in reading.tables(numbers, rows_per_part(len(config.columns))):
             if staging.seq == first:
-                notes += new_columns(table, found, source.uri)
+                notes += new_columns(table, found, source.name)
+                notes += doubtful_days(table, found, config, source.name)
             watermarks.see(table)
             mine = rename(table, found)
             staging.add(mine)

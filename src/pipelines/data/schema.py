@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 from pipelines.config import Column, PipelineConfig
-from pipelines.data.columns import HIDDEN
+from pipelines.data.columns import DAY_AND_MONTH, HIDDEN, type_of
 from pipelines.errors import DataError
+from pipelines.markdown import make_visible
+
+NAMES_SHOWN = 30
+LONGEST_NAME = 100  # characters
 
 
 def match_columns(names: list[str], config: PipelineConfig, where: str) -> tuple[dict[str, str], list[str]]:
@@ -55,10 +60,30 @@ def new_columns(table: Any, found: dict[str, str], where: str) -> list[str]:
     taken = set(found.values())
     return [
         f"{where}: column {name!r} is not in the definition and is left out."
-        f" `{name}: {{type: {likely_type(table[name])}}}` under columns takes it in."
+        f" `{make_visible(name)}: {{type: {likely_type(table[name])}}}` under columns takes it in."
         for name in table.column_names
         if name not in taken
     ]
+
+
+def doubtful_days(table: Any, found: dict[str, str], config: PipelineConfig, where: str) -> list[str]:
+    """What to say of times whose day and month could be swapped, where the definition does not settle it."""
+    import pyarrow as pa
+
+    if "day_first" in config.data.format.model_fields_set:
+        return []
+    said = []
+    for name, theirs in found.items():
+        column = table[theirs].slice(0, 1000)
+        if type_of(name, config) != "time" or not pa.types.is_string(column.type):
+            continue
+        matches = [match for text in column.to_pylist() if (match := re.match(DAY_AND_MONTH, text or ""))]
+        if matches and all(int(match[1]) <= 12 and int(match[2]) <= 12 for match in matches):
+            said.append(
+                f"{where}: {name!r} has times such as {matches[0].string!r}, read month first."
+                " If the day comes first, set format.day_first: true; false settles it."
+            )
+    return said
 
 
 def likely_type(column: Any) -> str:
@@ -87,14 +112,25 @@ def absent_columns(
     absent: list[str], names: list[str], found: dict[str, str], config: PipelineConfig, where: str
 ) -> DataError:
     """The answer to columns that are not there: what is missing, what it means, which line accepts it."""
-    roles = ", ".join(f"{name!r} ({role_of(name, config)})" for name in absent)
+    roles = some([f"{name!r} ({role_of(name, config)})" for name in absent])
+    message = f"{where} has no column {roles}. Columns found: {some([make_visible(name) for name in names])}."
+    if not found and len(config.columns) > 1:
+        return DataError(
+            message,
+            "None of the definition's columns is there. Is it the right file, does it begin with a line of"
+            " names (format.header), and is format.delimiter right?",
+        )
     new = [name for name in names if name not in found.values()]
-    hints = [hint_for(name, new, config) for name in absent[:5]]
-    rest = f" New in it: {', '.join(map(repr, new))}." if new else ""
-    return DataError(
-        f"{where} has no column {roles}. Columns found: {', '.join(names)}.{rest}",
-        " ".join(hints) + " Or mend the data.",
-    )
+    rest = f" New in it: {some([repr(name) for name in new])}." if new else ""
+    hints = [hint_for(name, new, config, alone=len(absent) == 1) for name in absent[:5]]
+    return DataError(message + rest, " ".join(hints) + " Or mend the data.")
+
+
+def some(names: list[str]) -> str:
+    """The names in a line, shortened where they are many or long."""
+    shown = [name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…" for name in names[:NAMES_SHOWN]]
+    more = f" and {len(names) - NAMES_SHOWN:,} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(shown) + more
 
 
 def role_of(name: str, config: PipelineConfig) -> str:
@@ -105,11 +141,11 @@ def role_of(name: str, config: PipelineConfig) -> str:
     return "the model learns from it" if name in config.features else "not used by the model"
 
 
-def hint_for(name: str, new: list[str], config: PipelineConfig) -> str:
+def hint_for(name: str, new: list[str], config: PipelineConfig, alone: bool) -> str:
     spec = config.columns[name]
     near = difflib.get_close_matches(plain(name), [plain(other) for other in new], n=1, cutoff=0.5)
     renamed = next((other for other in new if near and plain(other) == near[0]), None)
-    if renamed is None and len(new) == 1:
+    if renamed is None and alone and len(new) == 1:
         renamed = new[0]
     if renamed is not None:
         line = accepting_line(name, spec, also=[*spec.also, renamed])
