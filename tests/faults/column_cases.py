@@ -111,7 +111,5 @@ CASES = [
         definition={**columns(zone={"optional": True}), "validation": {"checks": []}},
         read_as=lambda rows: rows.assign(zone=None),
     ),
-    Case(
-        "columns in another order", file(lambda rows: to_csv(rows[sorted(rows, reverse=True)])), accepted=60
-    ),
+    Case("columns in another order", file(lambda rows: to_csv(rows[rows.columns[::-1]])), accepted=60),
 ]

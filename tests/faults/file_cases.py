@@ -203,13 +203,13 @@ JSON = [
         "one JSON array",
         file(lambda rows: f"[{','.join(json_lines(rows))}]", "delivery.json"),
         DataError,
-        (r"delivery\.json: it is one JSON array", "JSON Lines"),
+        (r"delivery\.json: it is one JSON document, not JSON Lines", "an object on each line"),
     ),
     Case(
         "one JSON document",
         file(lambda rows: json.dumps({"rows": json_lines(rows)}, indent=2), "delivery.json"),
         DataError,
-        (r"delivery\.json: it is one JSON document over several lines",),
+        (r"delivery\.json: it is one JSON document, not JSON Lines",),
     ),
 ]
 
