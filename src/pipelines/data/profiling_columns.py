@@ -112,7 +112,7 @@ def infer_number(name: str, present: pd.Series[Any], numbers: pd.Series[Any]) ->
         return "category", "a calendar code: its size means nothing"
     if whole and CODE.fullmatch(name) and 2 < distinct <= 0.05 * len(present):
         return "category", f"a code, {distinct} of them: its size means nothing"
-    few: ColumnType = "category" if distinct <= 0.05 * len(present) else "text"
+    few: ColumnType = "category" if present.nunique() <= 0.05 * len(present) else "text"
     if present.dtype == object and bool(present.str.match(LEADING_ZERO).eq(True).any()):
         return few, "digits with leading zeros: a code"
     if beyond_precision(present, numbers):

@@ -143,9 +143,10 @@ def may_be_number(text: pd.Series[Any], fmt: Format) -> bool:
 
 def beyond_precision(text: pd.Series[Any], numbers: pd.Series[Any]) -> bool:
     """Whether whole numbers are there that a 64-bit float cannot tell from their neighbours."""
-    if not bool((numbers.abs() > 2**53).any()):
+    large = numbers.abs() >= 2**53
+    if not bool(large.any()):
         return False
-    written = text[numbers.abs() > 2**53].astype(str)
+    written = text[large].astype(str)
     return bool(written.str.fullmatch(r"[+-]?\d+").any())
 
 

@@ -1,5 +1,6 @@
 """The first definition of a table is one that loads, and that a careful colleague would propose."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.config import Loader, PipelineConfig, load_config
+from pipelines.config import DriftCheck, Loader, PipelineConfig, load_config
+from pipelines.data import definition
 from pipelines.data.definition import InitResult, init_definition
 from pipelines.data.yaml_text import scalar
 from pipelines.errors import DataError, EvergreenError, UsageError
@@ -176,3 +178,132 @@ def test_melbourne_is_read_day_first(tmp_path: Path) -> None:
     assert config.data.format.day_first
     assert {name for name, role in roles(result).items() if role == "unused"} == {"Id", "Address"}
     assert config.columns["Postcode"].type == "category"
+
+
+# --------------------------------------------------------------------------- large, odd and faraway tables
+
+
+def test_a_large_table_is_told_from_a_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(definition, "PROFILED", 150)
+    result, config = propose(tmp_path, X + RNG.normal(size=N))
+    page = (tmp_path / "pipeline.yaml").read_text()
+    assert "from 100 of 400 rows" in page
+    assert any("from 100 of 400 rows" in warning for warning in result.warnings)
+    assert config.columns["x"].type == "number"
+
+
+def test_what_is_written_otherwise_stands_in_the_format(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i}.{i:03},5;'{i % 7}';{i % 3}" for i in range(1, 300))
+    (tmp_path / "d.csv").write_text(f"Größe;'b';'y'\n{rows}\n", encoding="latin-1")
+    init_definition(str(tmp_path / "d.csv"), "y", None, tmp_path / "p.yaml")
+    config = load_config(tmp_path / "p.yaml")
+    fmt = config.data.format
+    assert (fmt.delimiter, fmt.decimal, fmt.thousands, fmt.quote) == (";", ",", ".", "'")
+    assert fmt.encoding is not None
+    assert config.columns["Größe"].type == "number"
+
+
+def test_features_must_not_go_silent_and_sparse_ones_may(tmp_path: Path) -> None:
+    few, many = (np.where(RNG.random(N) < share, np.nan, X) for share in (0.1, 0.5))
+    _, config = propose(tmp_path, X + RNG.normal(size=N), few=few, many=many)
+    present = {
+        check.arguments["column"]: check
+        for check in config.validation.checks
+        if check.expectation == "expect_column_values_to_not_be_null" and "mostly" in check.arguments
+    }
+    assert set(present) == {"x", "age", "few"}
+    assert present["few"].on_failure == "fail"
+    assert 0.5 < present["few"].arguments["mostly"] < 0.65
+    assert config.validation.drift == DriftCheck()
+
+
+def test_relations_and_a_key_are_proposed(tmp_path: Path) -> None:
+    _, config = propose(tmp_path, X + RNG.normal(size=N), price_low=X, price_high=X + 1)
+    found = [c for c in config.validation.checks if "pair" in c.expectation]
+    assert [(c.arguments["column_A"], c.arguments["column_B"]) for c in found] == [
+        ("price_high", "price_low")
+    ]
+    assert "  # key: order id" in (tmp_path / "pipeline.yaml").read_text()
+    assert config.data.key == []
+
+
+def test_rows_of_the_future_are_let_in_where_the_data_has_them(tmp_path: Path) -> None:
+    later = pd.Timestamp.now() + pd.to_timedelta(np.arange(N) - 10, unit="D")
+    result, config = propose(tmp_path, X + RNG.normal(size=N), "due", due=later.strftime("%Y-%m-%d"))
+    assert config.validation.future is None
+    assert any("ahead of the clock" in warning for warning in result.warnings)
+    _, config = propose(tmp_path, X + RNG.normal(size=N), "day")
+    assert config.validation.future == "quarantine"
+
+
+def test_dates_of_two_readings_are_said(tmp_path: Path) -> None:
+    days = [f"{1 + i % 12}/{1 + i // 7 % 12}/2024" for i in range(N)]
+    result, config = propose(tmp_path, X + RNG.normal(size=N), "on", on=days, day=days)
+    assert any("two ways" in warning for warning in result.warnings)
+    assert "day_first: false" in (tmp_path / "pipeline.yaml").read_text()
+    assert not config.data.format.day_first
+
+
+def test_what_looks_wrong_is_said(tmp_path: Path) -> None:
+    label = RNG.choice(["<=50K", ">50K"], N).astype(object)
+    label[:20] = ">50K."
+    hours = RNG.integers(0, 40, N)
+    hours[::20] = 999
+    result, config = propose(tmp_path, label, hours=hours, big=2**60 + np.arange(N) * 3)
+    said = "\n".join(result.warnings)
+    assert "'>50K' and '>50K.' look alike" in said
+    assert "hours: 999 stands in 20 rows" in said
+    assert "2^53" in said
+    assert config.columns["big"].type == "text"
+
+
+def test_two_classes_and_a_slip_are_said(tmp_path: Path) -> None:
+    label = RNG.choice(["yes", "no"], N).astype(object)
+    label[:2] = "maybe"
+    result, _ = propose(tmp_path, label)
+    assert result.task == "multiclass"
+    assert any("task: binary" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(("table", "query"), [("sales", None), (None, "select * from sales where x > -9")])
+def test_a_table_of_a_database(tmp_path: Path, table: str | None, query: str | None) -> None:
+    import sqlite3
+
+    frame = pd.DataFrame({**BASE, "target": X + RNG.normal(size=N)})
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        frame.to_sql("sales", connection, index=False)
+    url = f"sqlite:///{tmp_path}/shop.db"
+    init_definition(url, "target", None, tmp_path / "p.yaml", table, query)
+    config = load_config(tmp_path / "p.yaml")
+    assert (config.data.source, config.data.table, config.data.query) == (url, table, query)
+    assert config.pipeline == ("sales" if table else "shop")
+    assert config.columns["x"].type == "number"
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("postgresql://ann:pa%40ss@db/shop", "postgresql://ann:${EVERGREEN_SOURCE_PASSWORD}@db/shop"),
+        ("postgresql://ann:${PW}@db/shop", "postgresql://ann:${PW}@db/shop"),
+        ("postgresql://db/shop", "postgresql://db/shop"),
+        ("s3://bucket/a.csv", "s3://bucket/a.csv"),
+        (
+            "https://h/a.csv?a=1&sig=abc&token=def",
+            "https://h/a.csv?a=1&sig=${EVERGREEN_SOURCE_PASSWORD}&token=${EVERGREEN_SOURCE_PASSWORD_2}",
+        ),
+        ("data/a?token=1.csv", "data/a?token=1.csv"),
+    ],
+)
+def test_secrets_are_not_written(address: str, written: str) -> None:
+    found, said = definition.without_secrets(address)
+    assert found == written
+    assert len(said) == written.count("${EVERGREEN")
+
+
+def test_thousands_of_columns(tmp_path: Path) -> None:
+    wide = {f"n{i}": RNG.normal(size=60) for i in range(600)}
+    pd.DataFrame({**wide, "y": RNG.normal(size=60)}).to_csv(tmp_path / "d.csv", index=False)
+    start = time.monotonic()
+    init_definition(str(tmp_path / "d.csv"), "y", None, tmp_path / "p.yaml")
+    assert time.monotonic() - start < 15
+    assert len(load_config(tmp_path / "p.yaml").columns) == 601
