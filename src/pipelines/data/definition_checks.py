@@ -12,7 +12,7 @@ from pipelines.data.yaml_text import quoted, scalar
 FEW_MISSING = 0.2  # a feature with fewer missing values is expected to stay there
 ROOM = 0.3  # share of a batch that may be missing beyond what was seen
 MOST_PRESENT = 200  # features that are expected to stay; of a wider table, none by itself
-MOST_BOUNDED = 300  # columns whose values get a check: in a table of thousands each takes tens of milliseconds
+MOST_BOUNDED = 300  # features whose values get a check: of a wide table each takes tens of milliseconds
 
 
 def check_lines(profile: Profile) -> list[str]:
@@ -26,7 +26,7 @@ def check_lines(profile: Profile) -> list[str]:
     unbounded = {c.name for c in [c for c in used if c.role == "feature"][MOST_BOUNDED:]}
     lines += [line for c in used if c.name not in unbounded for line in value_check(c)]
     if unbounded:
-        lines += [f"    # No check on the values of {len(unbounded):,} further columns; add those that matter."]
+        lines += [f"    # The values of {len(unbounded):,} further columns have no check; add what matters."]
     return lines + [line for relation in profile.relations for line in relation_check(relation)]
 
 
