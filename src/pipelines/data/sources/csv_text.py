@@ -57,6 +57,8 @@ class CsvReading(Reading):
         self.found |= {"encoding": self.text.encoding, "quote": self.quote or "none"}
         self.found |= {"delimiter": named.get(self.delimiter, self.delimiter), "decimal": self.fmt.decimal}
         self.found |= {"header": "yes" if self.fmt.header else "no"}
+        if self.fmt.thousands:
+            self.found["thousands"] = self.fmt.thousands
 
     # -------------------------------------------------------------------------------------------- cutting
 
@@ -229,6 +231,15 @@ class CsvReading(Reading):
                 self.worded.add(name)
         return table
 
+    def ragged(self, line: int, cells: int, lines: int) -> DataError:
+        """A record with too few or too many cells; one that runs over lines has perhaps a quote too many."""
+        found = f"{cells:,} cell{'s' * (cells != 1)} where {len(self.names):,} columns were expected"
+        over = f"; its quotes run over {lines:,} lines" if lines > 1 else ""
+        return DataError(
+            f"{self.source.name}, line {line:,}: {found}{over}.",
+            "Mend that line, or set format.delimiter and format.quote.",
+        )
+
     def bad_line(self, data: bytes, line: int, error: Exception) -> DataError:
         """The first record with another number of cells than there are names, in words."""
         width, before = len(self.names), 0
@@ -236,12 +247,7 @@ class CsvReading(Reading):
         try:
             for row in rows:
                 if row and len(row) != width:
-                    found = f"{len(row):,} cell{'s' * (len(row) != 1)}"
-                    return DataError(
-                        f"{self.source.name}, line {line + before:,}: {found} where {width:,} columns were"
-                        " expected.",
-                        "Mend that line, or set format.delimiter and format.quote.",
-                    )
+                    return self.ragged(line + before, len(row), rows.line_num - before)
                 before = rows.line_num
         except csv.Error as problem:
             return DataError(f"{self.source.name}, line {line + before:,}: {problem}.", "Mend that line.")

@@ -101,7 +101,7 @@ def local_source(path: Path) -> Source:
 def absent(path: Path, error: OSError) -> DataError:
     """Why a path names no file, in words."""
     shown = make_visible(path)
-    if path.is_symlink():
+    if isinstance(error, FileNotFoundError) and path.is_symlink():
         target = make_visible(os.readlink(path))
         return DataError(
             f"{shown} is a link to {target}, which is not there.", "Mend the link, or name the file."

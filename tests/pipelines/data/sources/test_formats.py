@@ -268,6 +268,21 @@ def test_places_that_cannot_be_read(tmp_path: Path) -> None:
         find_sources(Data(source="pipe.csv", target="y"), tmp_path)
 
 
+def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    path.chmod(0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)  # whoever is root may read all
+    try:
+        with pytest.raises(DataError, match="Permission denied"):
+            open_source(find_sources(Data(source=str(path), target="a"), Path())[0], Format())
+    finally:
+        if root:
+            os.seteuid(0)
+
+
 def test_sources_once_with_variables_and_extras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.csv", "b.csv.zst", "c.jsonl", "_d.csv", ".e.csv", "sub/f.csv", "x.arrow"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -182,6 +182,8 @@ def test_the_line_of_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "a NUL byte at 4,506, line 1,002" in said(path)
     path.write_bytes(b"a,b\n" + good + b'1,"open\n' + b"1,2\n" * 50)
     assert "line 1,002: a quote" in said(path)
+    path.write_bytes(b"a,b\n1,2\n" + b'"open,2\n' + b"3,4\n" * 9 + b'"x\n')
+    assert "line 3: 1 cell where 2 columns were expected; its quotes run over 11 lines" in said(path)
     path.write_bytes(b"a,b\n" + b"1,2\n" * 500 + b'1,5" pipe\n' + b"1,2\n" * 500)
     assert read(path).num_rows == 1001
 
