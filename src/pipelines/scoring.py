@@ -149,9 +149,11 @@ def read_inputs(bundle: Scorer, config: PipelineConfig, path: Path) -> DataFrame
     import pandas as pd
 
     from pipelines.data.columns import convert
+    from pipelines.data.schema import defined_names
     from pipelines.data.sources import read_table
 
     frame = read_table(path, config.data.format)
+    frame = frame.rename(columns=defined_names(list(frame.columns), config))
     missing = [name for name in bundle.inputs if name not in frame.columns]
     if missing:
         found = ", ".join(map(str, frame.columns))

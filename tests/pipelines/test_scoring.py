@@ -105,6 +105,12 @@ def test_each_row_is_answered_in_its_place(desk: Desk, name: str) -> None:
     assert {path.name for path in Path(result.output).parent.iterdir()} <= {Path(name).name, "in.csv", "home"}
 
 
+def test_columns_are_found_as_in_training(desk: Desk) -> None:
+    expected = pd.read_csv(desk.score("out.csv").output)["prediction"]
+    desk.input.write_text(desk.input.read_text().replace("x;zone;at;more", " X;Zone;at;more"))
+    assert pd.read_csv(desk.score("again.csv").output)["prediction"].equals(expected)
+
+
 def test_the_same_file_scored_twice_is_logged_once(desk: Desk) -> None:
     desk.score("out.csv")
     desk.score("again.csv")

@@ -43,6 +43,12 @@ def match_columns(names: list[str], config: PipelineConfig, where: str) -> tuple
     return found, said
 
 
+def defined_names(names: list[str], config: PipelineConfig) -> dict[str, str]:
+    """The definition's name of each of a file's columns that has another."""
+    found = {find_name(name, spec, names): name for name, spec in config.columns.items()}
+    return {theirs: name for theirs, name in found.items() if theirs is not None and theirs != name}
+
+
 def find_name(name: str, spec: Column, names: list[str]) -> str | None:
     for candidate in (name, *spec.also):
         if candidate in names:

@@ -204,6 +204,8 @@ class Staging:
         self.flush()
         self.parts.settle()
         self.drop_repeats()
+        if not self.parts.row_count:  # nothing new, and yet one reading is not another
+            salt += "".join(source.stamp for source in sources)
         batch_id = self.identify(salt)
         problems = self.write_problems()
         folder = self.folder.incoming / batch_id

@@ -29,6 +29,9 @@ def test_a_file_is_read_again_only_when_it_changed(table: Any) -> None:
     assert again == first
     batch, _ = table.take_in("a,y\nx,1\nx,1\nz,2\n")  # another file of the same content
     assert (batch.rows, batch.known, batch.unchanged) == (0, 3, 0)
+    assert table.take_in()[0].unchanged == 1
+    table.take_in("a,y\nx,1\n\nx,1\nz,2\n")
+    assert table.take_in()[0].unchanged == 1
     batch, grown = table.take_in("a,y\nnew,5\nx,1\nx,1\nx,1\nz,2\n")
     assert (batch.rows, batch.known, grown.rows, grown.version) == (2, 3, 5, 1)
     assert read_snapshot(grown).to_dict("list") == {"a": ["x", "x", "z", "new", "x"], "y": [1, 1, 2, 5, 1]}
