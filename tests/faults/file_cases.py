@@ -130,7 +130,10 @@ def take_in_once_written(pipeline: Pipeline) -> None:
 PARQUET = [
     Case(
         "nested Parquet",
-        file(lambda rows: parquet(rows.assign(zone=[["Mitte", "Süd"]] * len(rows))), "delivery.parquet"),
+        file(
+            lambda rows: parquet(rows.assign(zone=pd.Series([["Mitte", "Süd"]] * len(rows)))),
+            "delivery.parquet",
+        ),
         DataError,
         (r"delivery\.parquet has nested columns: zone \(list<",),
     ),

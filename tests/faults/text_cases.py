@@ -148,7 +148,11 @@ DELIMITERS = [
         "decimal commas not declared",
         file(written(sep=";", decimal=",")),
         DataRefused,
-        (r"60 of 60 rows", r"value_is_readable on distance", r"'\d+,\d+'", "a finite number"),
+        (
+            r"of rides, from \S+/delivery\.csv, was refused: ",
+            r"value_is_readable on distance: 60 of 60 rows",
+            r"a finite number; is it format\.decimal: ','\?",
+        ),
         refused=60,
     ),
     Case("decimal commas declared", file(written(sep=";", decimal=",")), accepted=60, form=COMMAS),

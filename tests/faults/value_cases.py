@@ -99,7 +99,7 @@ NUMBERS = [
         "thousands not declared",
         file(grouped),
         DataRefused,
-        (r"of 60 rows", r"value_is_readable on distance", r"'\d,\d{3}\.\d\d'"),
+        (r"value_is_readable on distance: \d\d of 60 rows .*format\.thousands: ','\?", r"'\d,\d{3}\.\d\d'"),
         refused=60,
     ),
     Case("thousands declared", file(grouped), accepted=60, form=GROUPED),

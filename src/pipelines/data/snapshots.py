@@ -16,6 +16,7 @@ from pipelines.data.tables import add_files, open_table, was_written, write_part
 from pipelines.errors import DataError, DataRefused
 from pipelines.home import Home, PipelineFolder
 from pipelines.ledger import Ledger
+from pipelines.markdown import make_visible
 from pipelines.records import Batch, Snapshot, ValidationReport, count_rows
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
     if report.refused is not None:
         ledger.close_intake(report, "refused")
         raise DataRefused(
-            f"Batch {batch.id} of {batch.pipeline} was refused: {report.refused}\n"
+            f"Batch {batch.id} of {batch.pipeline}{named_sources(batch)} was refused: {report.refused}\n"
             f"Rows {count_rows(batch, report)}.",
             f"Nothing of it was used; it is kept in {batch.folder}.",
         )
@@ -54,6 +55,13 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
             f"{batch.pipeline} has no data: {count_rows(batch, report)}.", "Add rows to data.source."
         )
     return snapshot
+
+
+def named_sources(batch: Batch) -> str:
+    """Which files the batch is from, as far as a line has room."""
+    names = [make_visible(source.uri) for source in batch.sources]
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return f", from {', '.join(names[:3])}{more}," if names else ""
 
 
 def finish_intakes(home: Home, pipeline: str) -> None:

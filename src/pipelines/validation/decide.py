@@ -94,7 +94,8 @@ def describe_finding(finding: Finding, rows: int) -> str:
         return f"Validation is broken, the data was not judged: {name} could not run: {finding.error}"
     if finding.unexpected is None:
         return f"{name}: found {finding.observed or 'otherwise'}, expected {finding.expected}."
-    such = f", such as {', '.join(finding.examples)}" if finding.examples else ""
+    seen = [example for example in finding.examples if example != "nothing"]  # of missing cells
+    such = f", such as {', '.join(seen)}" if seen else ""
     return f"{name}: {finding.unexpected} of {rows} rows are not as expected ({finding.expected}){such}."
 
 
