@@ -2,7 +2,7 @@
 
 Two ways. A rule about single values (a regular expression, JSON, a date's form) is judged on the distinct
 values, some at a time, and DuckDB finds the rows that hold the bad ones: memory does not grow with the rows.
-Everything else (an expectation of one's own) has its columns read whole, in the order of intake.
+A rule about types reads a few rows, and one that is about some rows only (`row_condition`) reads whole columns.
 Regular expressions are here although SQL has them: they are to be Python's, and DuckDB's differ (no
 look-around, `~` matches whole values).
 """

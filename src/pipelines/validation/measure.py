@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from great_expectations.exceptions import GreatExpectationsError, MetricProviderError
+from great_expectations.exceptions import GreatExpectationsError
 from great_expectations.expectations.expectation import Expectation
+from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_graph import ValidationGraph
 
 import pipelines.validation.metrics  # noqa: F401 - registers them
@@ -26,6 +28,8 @@ from pipelines.validation.rows import Broken, with_examples, words_of
 from pipelines.validation.staged import Staged
 from pipelines.validation.words import columns_of, describe_rule, one_line, shorten, spell_value
 
+TOGETHER = 100  # checks of one scan: GX's own time grows with their square
+
 
 def measure_checks(config: PipelineConfig, staged: Staged) -> list[Broken]:
     """The findings of the pipeline's checks, in the order of the definition.
@@ -36,29 +40,67 @@ def measure_checks(config: PipelineConfig, staged: Staged) -> list[Broken]:
     logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
     expectations = build_expectations(config)
     engine = DuckDBExecutionEngine(staged)
-    graphs = [graph_of(expectation, engine) for expectation in expectations]
-    measured = Measured(engine, [graph for graph in graphs if graph is not None])
-    broken = []
-    for check, expectation, graph in zip(config.validation.checks, expectations, graphs, strict=True):
-        if graph is None:
-            broken.append(measure_on_pandas(staged, check, expectation))
-        else:
-            broken.append(to_broken(staged, check, expectation, measured, graph))
+    pairs = list(zip(config.validation.checks, expectations, strict=True))
+    broken: list[Broken] = []
+    for start in range(0, len(pairs), TOGETHER):
+        broken += measure_together(staged, engine, pairs[start : start + TOGETHER])
     return [with_examples(staged, rule) for rule in broken]
 
 
-def graph_of(expectation: Expectation, engine: Any) -> ValidationGraph | None:
-    """The metrics that an expectation needs; None where they are computed on pandas."""
+def measure_together(
+    staged: Staged, engine: DuckDBExecutionEngine, pairs: list[tuple[Check, Expectation]]
+) -> list[Broken]:
+    """The findings of some checks, from one scan."""
+    graph = MetricGraph(engine)
+    roots = [roots_of(expectation, graph, engine) for _, expectation in pairs]
+    measured = Measured(engine, graph)
+    return [
+        measure_on_pandas(staged, check, expectation)
+        if metrics is None
+        else to_broken(staged, check, expectation, measured, metrics)
+        for (check, expectation), metrics in zip(pairs, roots, strict=True)
+    ]
+
+
+class MetricGraph(ValidationGraph):  # type: ignore[misc]
+    """GX's graph, which would follow a metric anew for each that needs it."""
+
+    def __init__(self, engine: Any) -> None:
+        super().__init__(engine)
+        self.built: dict[Any, MetricConfiguration] = {}
+
+    def build_metric_dependency_graph(
+        self, metric_configuration: MetricConfiguration, runtime_configuration: dict[str, Any] | None = None
+    ) -> None:
+        self.set_metric_configuration_default_kwargs_if_absent(metric_configuration)
+        key = metric_configuration.id
+        if key not in self.built:
+            self.built[key] = metric_configuration
+            super().build_metric_dependency_graph(metric_configuration, runtime_configuration)
+
+    def below(self, roots: Iterable[MetricConfiguration]) -> dict[Any, MetricConfiguration]:
+        """The metrics that some need, themselves included, by GX's key."""
+        found: dict[Any, MetricConfiguration] = {}
+        waiting = list(roots)
+        while waiting:
+            metric = self.built[waiting.pop().id]
+            if metric.id not in found:
+                found[metric.id] = metric
+                waiting += metric.metric_dependencies.values()
+        return found
+
+
+def roots_of(
+    expectation: Expectation, graph: MetricGraph, engine: DuckDBExecutionEngine
+) -> list[MetricConfiguration] | None:
+    """The metrics that an expectation asks for, now in the graph; None where they are computed on pandas."""
     if expectation.expectation_type in ON_PANDAS:
         return None
-    graph = ValidationGraph(engine)
-    try:
-        needed = expectation.get_validation_dependencies(engine, runtime_of(expectation))
-        for metric in needed.get_metric_configurations():
-            graph.build_metric_dependency_graph(metric, runtime_of(expectation))
-    except MetricProviderError:  # the metric does not exist in SQL
-        return None
-    return graph
+    needed = expectation.get_validation_dependencies(engine, runtime_of(expectation))
+    roots: list[MetricConfiguration] = needed.get_metric_configurations()
+    for metric in roots:
+        graph.build_metric_dependency_graph(metric, runtime_of(expectation))
+    return roots
 
 
 def runtime_of(expectation: Expectation) -> dict[str, Any]:
@@ -75,16 +117,16 @@ def map_metric(expectation: Expectation) -> str | None:
 class Measured:
     """The metrics of all checks, computed together, and GX's verdicts from them."""
 
-    def __init__(self, engine: Any, graphs: list[ValidationGraph]) -> None:
-        edges = {edge.id: edge for graph in graphs for edge in graph.edges}
-        whole = ValidationGraph(engine, list(edges.values()))
+    def __init__(self, engine: Any, graph: MetricGraph) -> None:
         self.engine = engine
-        self.metrics, self.aborted = whole.resolve({"catch_exceptions": True}, show_progress_bars=False)
+        self.graph = graph
+        self.metrics, self.aborted = graph.resolve({"catch_exceptions": True}, show_progress_bars=False)
 
-    def judge(self, expectation: Expectation, graph: ValidationGraph) -> tuple[Any, str]:
-        """GX's result, or why there is none."""
-        if failed := self.failures(graph):
-            return None, failed
+    def judge(self, expectation: Expectation, roots: list[MetricConfiguration]) -> tuple[Any, str]:
+        """GX's result, or why there is none, without GX's tracebacks."""
+        if failed := [self.aborted[key] for key in self.graph.below(roots) if key in self.aborted]:
+            messages = [one_line(entry["exception_info"].exception_message) for entry in failed]
+            return None, "; ".join(dict.fromkeys(messages))
         try:
             runtime = runtime_of(expectation)
             result = expectation.metrics_validate(
@@ -94,15 +136,9 @@ class Measured:
             return None, one_line(error)
         return result, ""
 
-    def failures(self, graph: ValidationGraph) -> str:
-        """Why metrics of a graph could not be computed, without GX's tracebacks; empty where all were."""
-        needed = dict.fromkeys(end.id for edge in graph.edges for end in (edge.left, edge.right) if end)
-        failed = [self.aborted[key]["exception_info"] for key in needed if key in self.aborted]
-        return "; ".join(dict.fromkeys(one_line(info.exception_message) for info in failed))
-
-    def rows(self, expectation: Expectation, graph: ValidationGraph) -> tuple[int, Any, Any]:
+    def rows(self, expectation: Expectation, roots: list[MetricConfiguration]) -> tuple[int, Any, Any]:
         """Of a row rule: how many rows break it, GX's own SQL condition of these, and the rows it is for."""
-        metrics = {edge.left.metric_name: edge.left for edge in graph.edges}
+        metrics = {metric.metric_name: metric for metric in self.graph.below(roots).values()}
         name = map_metric(expectation)
         count = int(self.metrics[metrics[f"{name}.unexpected_count"].id] or 0)
         condition, _, _ = self.metrics[metrics[f"{name}.condition"].id]
@@ -111,16 +147,20 @@ class Measured:
 
 
 def to_broken(
-    staged: Staged, check: Check, expectation: Expectation, measured: Measured, graph: ValidationGraph
+    staged: Staged,
+    check: Check,
+    expectation: Expectation,
+    measured: Measured,
+    roots: list[MetricConfiguration],
 ) -> Broken:
     """GX's verdict on one check in our words, with the rows that it is about."""
     import sqlalchemy as sa
 
-    result, error = measured.judge(expectation, graph)
+    result, error = measured.judge(expectation, roots)
     if result is None:
         return Broken(to_finding(check, passed=False, error=shorten(error or "its metrics are missing")))
     if map_metric(expectation):
-        count, condition, table = measured.rows(expectation, graph)
+        count, condition, table = measured.rows(expectation, roots)
         finding = to_finding(check, passed=bool(result.success), unexpected=count)
         return Broken(finding, table, condition, words_of(staged, columns_of(check.arguments)))
     query = selecting_query(expectation, measured.engine)
