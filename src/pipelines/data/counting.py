@@ -25,6 +25,7 @@ DISCRETE = 20  # so many different numbers are bins of their own
 FREQUENT = 50  # values of a category that are counted one by one
 SHORT = 100  # characters of a text that are looked at
 LARGE = 1e100  # beyond it squares overflow: such numbers are counted, and left out of mean and correlation
+FEW = 500  # different values of a sample that are counted in one scan with those of other columns
 TOGETHER = 200  # columns of one query
 MEMORY = "1GB"
 TENTHS = ", ".join(f"0.{i}" for i in range(1, 10))
@@ -119,20 +120,31 @@ def count_rows(connection: duckdb.DuckDBPyConnection) -> int:
 def choose_bins(
     connection: duckdb.DuckDBPyConnection, columns: dict[str, ColumnType], rows: int
 ) -> dict[str, Bins]:
-    """Bins for each column, from an even sample of the rows."""
+    """Deciles, or the values themselves where they are few or no numbers, of an even sample of the rows."""
     draw_sample(connection, rows, len(columns))
     numbers = [name for name, kind in columns.items() if kind in {"number", "time"}]
-
-    def ask(c: str) -> str:
-        return f"count({c}), approx_count_distinct({c}), max({c}), quantile_disc({c}, [{TENTHS}])"
-
-    found = ask_columns(connection, numbers, ask, "sample")
-    return {
-        name: number_bins(connection, name, kind, *found[name])
-        if name in found
-        else Bins(values=frequent(connection, name, FREQUENT, least=2))
-        for name, kind in columns.items()
+    counts = ask_columns(connection, columns, lambda c: f"count({c}), approx_count_distinct({c})", "sample")
+    spread = ask_columns(connection, numbers, lambda c: f"max({c}), quantile_disc({c}, [{TENTHS}])", "sample")
+    discrete = [name for name in numbers if columns[name] == "number" and is_discrete(*counts[name])]
+    wanted = [*discrete, *(name for name in columns if name not in spread)]
+    values = frequent_values(connection, wanted, counts)
+    bins = {name: Bins(cuts=cuts_of(*spread[name])) for name in numbers}
+    bins |= {
+        name: Bins(values=[v for v, n in values[name] if n > 1][:FREQUENT])
+        for name in columns
+        if name not in bins
     }
+    few = {name: sorted(v for v, _ in values[name]) for name in discrete if len(values[name]) <= DISCRETE}
+    return bins | {name: Bins(values=found) for name, found in few.items()}
+
+
+def is_discrete(count: int, distinct: int) -> bool:
+    """Whether numbers may be few and come back; `distinct` is an estimate."""
+    return bool(distinct <= min(2 * DISCRETE, count // 5))
+
+
+def cuts_of(most: float | None, deciles: list[float] | None) -> list[float]:
+    return sorted({cut for cut in deciles or [] if most is not None and cut < most})
 
 
 def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) -> None:
@@ -143,31 +155,28 @@ def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) 
     connection.execute(f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE (_place) FROM source {where}")  # noqa: S608
     if every == 1:
         connection.execute("CREATE OR REPLACE VIEW source AS SELECT * FROM sample")
+    if every == 1 and columns > TOGETHER:  # many small questions: threads would only wait for each other
+        connection.execute("SET threads = 1")
 
 
-def number_bins(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    kind: ColumnType,
-    *measured: Any,
-) -> Bins:
-    """Deciles; or the numbers themselves, where they are few and come back."""
-    count, distinct, most, deciles = measured
-    if kind == "number" and distinct <= min(2 * DISCRETE, count // 5):
-        values = frequent(connection, name, DISCRETE + 1)
-        if len(values) <= DISCRETE:
-            return Bins(values=sorted(values))
-    return Bins(cuts=sorted({cut for cut in deciles or [] if cut < most}))
-
-
-def frequent(connection: duckdb.DuckDBPyConnection, name: str, most: int, least: int = 1) -> list[Any]:
-    """The sample's values that are there `least` times, the most frequent first."""
-    column = label(name)
-    answer = connection.execute(
-        f"SELECT {column} FROM sample WHERE {column} IS NOT NULL AND {column}::VARCHAR <> ''"  # noqa: S608
-        f" GROUP BY 1 HAVING count(*) >= {least} ORDER BY count(*) DESC, 1 LIMIT {most}"
-    )
-    return [row[0] for row in answer.fetchall()]
+def frequent_values(
+    connection: duckdb.DuckDBPyConnection, names: list[str], counts: dict[str, tuple[Any, ...]]
+) -> dict[str, list[tuple[Any, int]]]:
+    """The sample's values with their counts, the most frequent first; of many, `FREQUENT` of them."""
+    few = [name for name in names if counts[name][1] <= FEW]
+    tallies = ask_columns(connection, few, lambda c: f"histogram({c})", "sample")
+    found = {name: list(dict(tally or {}).items()) for name, (tally,) in tallies.items()}
+    for name in names:
+        if name not in found:
+            c = label(name)
+            sql = (
+                f"SELECT {c}, count(*) FROM sample WHERE {c} IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT"  # noqa: S608
+            )
+            found[name] = connection.execute(f"{sql} {FREQUENT + 1}").fetchall()
+    return {
+        name: sorted(((v, n) for v, n in pairs if v != ""), key=lambda pair: (-pair[1], pair[0]))
+        for name, pairs in found.items()
+    }
 
 
 def ask_columns(
