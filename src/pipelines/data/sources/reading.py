@@ -24,6 +24,8 @@ MISSING = (
 ROWS_MOST = 1_000_000
 CELLS_MOST = 20_000_000
 BYTES_MOST = 256 << 20
+NAMES_MOST = 20_000  # columns of a source
+NAME_LONGEST = 1000  # characters
 
 
 class Reading(ABC):
@@ -122,7 +124,16 @@ def tidy_text(column: Any, marks: list[str]) -> Any:
 
 
 def check_names(names: list[str], source: Source) -> None:
-    """Raises DataError where a table has no columns, or two of one name."""
+    """Raises DataError where a table has no columns, two of one name, or what can be no names of columns."""
+    long = next((name for name in names if len(name) > NAME_LONGEST), None)
+    if long is not None or len(names) > NAMES_MOST:
+        found = f"{len(names):,} columns" if long is None else f"a column name of {len(long):,} characters"
+        start = make_visible((names[0] if long is None else long)[:40])
+        raise DataError(
+            f"{source.name} has {found}, beginning with {start!r}; the most is"
+            f" {f'{NAMES_MOST:,}' if long is None else f'{NAME_LONGEST:,}'}.",
+            "Expected column names in the first line: check it, format.delimiter and format.quote.",
+        )
     twice = [make_visible(name) for name, times in Counter(names).items() if times > 1]
     if twice:
         raise DataError(
