@@ -152,7 +152,7 @@ def fail(error: EvergreenError, kind: str, json_output: bool, debug: bool) -> in
 
 def print_table(title: str, head: list[str], rows: Iterable[Iterable[object]]) -> None:
     """A table for a person; text from data is not read as markup."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=plain(title), title_justify="left", title_style="bold", header_style="dim")
     for name in head:
         table.add_column(name, overflow="fold")
     for row in rows:

@@ -9,6 +9,7 @@ from evergreen.console import out, print_table
 from evergreen.stack import read_stack
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.markdown import make_visible
 from pipelines.records import RowCounts, TrainOutcome, WindowJudgment
 from pipelines.registration import open_pipeline
 
@@ -25,7 +26,7 @@ def show_init(result: InitResult) -> None:
         ([c.name, c.type, c.role, c.why] for c in result.columns),
     )
     for warning in result.warnings:
-        out.print(f"Note: {warning}", markup=False)
+        out.print(f"Note: {make_visible(warning)}", markup=False)
     out.print(
         f"Next: edit {result.pipeline} if you like, then: evergreen train {result.pipeline}", markup=False
     )

@@ -9,6 +9,7 @@ from pipelines.data.definition_checks import check_lines
 from pipelines.data.profiling import Profile
 from pipelines.data.profiling_columns import ColumnProfile
 from pipelines.data.yaml_text import quoted, scalar
+from pipelines.markdown import make_visible
 from pipelines.records import Task
 
 METRICS: dict[Task, str] = {"regression": "rmse", "binary": "auc", "multiclass": "accuracy"}
@@ -96,7 +97,7 @@ def render(profile: Profile, data: dict[str, str], file: str, name: str) -> str:
         task=profile.task,
         metric=METRICS[profile.task],
         target=scalar(profile.target),
-        target_plain=" ".join(profile.target.split()),
+        target_plain=make_visible(" ".join(profile.target.split())),
         source=scalar(data["source"]),
         origin="".join(f"  {key}: {scalar(data[key])}\n" for key in ("table", "query") if key in data),
         key=key_lines(profile),

@@ -300,6 +300,14 @@ def test_secrets_are_not_written(address: str, written: str) -> None:
     assert len(said) == written.count("${EVERGREEN")
 
 
+def test_names_with_terminal_escapes_are_shown(tmp_path: Path) -> None:
+    name = "\x1b[31my\n"
+    pd.DataFrame({"x": X, name: X + RNG.normal(size=N)}).to_parquet(tmp_path / "d.parquet")
+    result = init_definition(str(tmp_path / "d.parquet"), name.strip(), None, tmp_path / "p.yaml")
+    assert "\x1b" not in (tmp_path / "p.yaml").read_text()
+    assert load_config(tmp_path / "p.yaml").data.target == result.target == name.strip()
+
+
 def test_thousands_of_columns(tmp_path: Path) -> None:
     wide = {f"n{i}": RNG.normal(size=60) for i in range(600)}
     pd.DataFrame({**wide, "y": RNG.normal(size=60)}).to_csv(tmp_path / "d.csv", index=False)
