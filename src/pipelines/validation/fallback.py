@@ -1,10 +1,9 @@
-"""What Great Expectations cannot ask of DuckDB is asked of pandas, on the columns that the check names.
+"""What Great Expectations cannot ask of DuckDB is asked of pandas, on the column that the check names.
 
-Two ways. A rule about single values (a regular expression, JSON, a date's form) is judged on the distinct
-values, some at a time, and DuckDB finds the rows that hold the bad ones: memory does not grow with the rows.
-A rule about types reads a few rows, and one that is about some rows only (`row_condition`) reads whole columns.
-Regular expressions are here although SQL has them: they are to be Python's, and DuckDB's differ (no
-look-around, `~` matches whole values).
+A rule about single values (a regular expression, JSON, a date's form) is judged on the distinct values, some
+at a time, and DuckDB finds the rows that hold the bad ones: memory does not grow with the rows. A rule about
+types looks at a few rows. Regular expressions are here although SQL has them: they are to be Python's, and
+DuckDB's differ (no look-around, `~` matches whole values).
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.config import Check
 from pipelines.validation.decide import Finding
 from pipelines.validation.rows import Broken, batch_table, words_of
-from pipelines.validation.staged import SEQ, Staged
-from pipelines.validation.words import columns_of, describe_rule, one_line, shorten, spell_value
+from pipelines.validation.staged import Staged
+from pipelines.validation.words import columns_of, describe_rule, one_line, shorten
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +43,9 @@ ON_PANDAS = OF_VALUES | OF_TYPES
 
 def measure_on_pandas(staged: Staged, check: Check, expectation: Any) -> Broken:
     """The finding of a check that GX computes on pandas."""
-    by_values = check.expectation in OF_VALUES and not getattr(expectation, "row_condition", None)
+    judge = judge_type if check.expectation in OF_TYPES else judge_values
     try:
-        return (judge_values if by_values else judge_columns)(staged, check, expectation)
+        return judge(staged, check, expectation)
     except Exception as error:  # noqa: BLE001 - GX raises anything; the check is broken, not the data
         return Broken(finding_of(check, passed=False, error=shorten(one_line(error))))
 
@@ -56,62 +55,60 @@ def finding_of(check: Check, *, passed: bool, **found: Any) -> Finding:
     return Finding(check.expectation, columns, check.on_failure, describe_rule(check), passed, **found)
 
 
-# ------------------------------------------------------------------------------------------------ by value
-
-
 def judge_values(staged: Staged, check: Check, expectation: Any) -> Broken:
-    """A rule that looks at one value at a time, by the column's distinct values."""
+    """A rule that looks at one value at a time, by the distinct values of the rows that it is about."""
     import sqlalchemy as sa
 
     name = str(check.arguments["column"])
+    rows = rows_about(staged, expectation)
+    of_any_row = without_condition(expectation)
     bad = staged.create_table(f"value {staged.columns[name]}")
-    for values in distinct_values(staged, name):
-        failing = values.iloc[ask_pandas(expectation, values).result["unexpected_index_list"]]
+    for values in distinct_values(staged, rows, name):
+        failing = values.iloc[ask_pandas(of_any_row, values).result["unexpected_index_list"]]
         append(staged, bad, failing.rename(columns={name: "value"}))
     condition = sa.column(name).in_(sa.select(sa.column("value")).select_from(sa.table(bad)))
     counts = sa.select(sa.func.count(sa.column(name)), sa.func.count().filter(condition))
-    present, unexpected = staged.fetch(counts.select_from(batch_table()))[0]
+    present, unexpected = staged.fetch(counts.select_from(rows))[0]
     passed = not unexpected or 1 - unexpected / present >= expectation.mostly
     finding = finding_of(check, passed=passed, unexpected=int(unexpected))
-    return Broken(finding, batch_table(), condition, words_of(staged, [name]))
+    return Broken(finding, rows, condition, words_of(staged, [name]))
 
 
-def distinct_values(staged: Staged, name: str) -> Iterator[pd.DataFrame]:
+def rows_about(staged: Staged, expectation: Any) -> Any:
+    """The rows that an expectation is about: all, or those of its `row_condition`."""
+    from pipelines.validation.engine import DuckDBExecutionEngine
+
+    if expectation.row_condition is None:
+        return batch_table()
+    chosen = {"row_condition": expectation.row_condition}
+    return DuckDBExecutionEngine(staged).get_domain_records(chosen).subquery()
+
+
+def without_condition(expectation: Any) -> Any:
+    return expectation.copy(update={"row_condition": None, "condition_parser": None})
+
+
+def distinct_values(staged: Staged, rows: Any, name: str) -> Iterator[pd.DataFrame]:
     """The values of a column, each once, in frames of a bounded size."""
-    column = quote(name)
+    import sqlalchemy as sa
+
+    column: Any = sa.column(name)
+    query = sa.select(column).distinct().select_from(rows).where(column.is_not(None))
+    sql = query.compile(staged.engine, compile_kwargs={"literal_binds": True}).string
     with staged.connection.cursor() as cursor:
-        cursor.execute(f"SELECT DISTINCT {column} FROM batch WHERE {column} IS NOT NULL")  # noqa: S608
+        cursor.execute(sql)
         for chunk in cursor.to_arrow_reader(VALUES_AT_ONCE):
             yield chunk.to_pandas()
 
 
-# ------------------------------------------------------------------------------------------------ by column
-
-
-def judge_columns(staged: Staged, check: Check, expectation: Any) -> Broken:
-    """A rule that needs whole columns at once."""
-    import sqlalchemy as sa
-
-    everything = getattr(expectation, "row_condition", None) is not None
-    names = list(staged.columns) if everything else columns_of(check.arguments)
-    limit = f"LIMIT {ROWS_FOR_TYPE}" if check.expectation in OF_TYPES else ""
-    chosen = ", ".join(map(quote, [SEQ, *names]))
+def judge_type(staged: Staged, check: Check, expectation: Any) -> Broken:
+    """A rule about the type of a column, which is the same in all rows."""
+    name = str(check.arguments["column"])
     with staged.connection.cursor() as cursor:
-        cursor.execute(f"SELECT {chosen} FROM batch ORDER BY {SEQ} {limit}")  # noqa: S608
+        cursor.execute(f"SELECT {quote(name)} FROM batch LIMIT {ROWS_FOR_TYPE}")  # noqa: S608
         frame = cursor.to_arrow_table().to_pandas()
-    result = ask_pandas(expectation, frame[names])
-    positions = result.result.get("unexpected_index_list")
-    if positions is None:
-        observed = shorten(spell_value(result.result.get("observed_value")))
-        return Broken(finding_of(check, passed=bool(result.success), observed=observed))
-    bad = staged.create_table("value BIGINT")
-    append(staged, bad, frame[[SEQ]].iloc[positions].rename(columns={SEQ: "value"}))
-    condition = sa.column(SEQ).in_(sa.select(sa.column("value")).select_from(sa.table(bad)))
-    finding = finding_of(check, passed=bool(result.success), unexpected=len(positions))
-    return Broken(finding, batch_table(), condition, words_of(staged, names))
-
-
-# ------------------------------------------------------------------------------------------------ both
+    success = ask_pandas(without_condition(expectation), frame).success
+    return Broken(finding_of(check, passed=bool(success), observed=str(frame[name].dtype)))
 
 
 def ask_pandas(expectation: Any, frame: pd.DataFrame) -> Any:

@@ -80,8 +80,8 @@ CASES = [
     kind("column_values_to_be_dateutil_parseable", "j"),
     kind("column_values_to_match_strftime_format", "j", strftime_format="%Y-%m-%d"),
     kind("column_values_to_be_of_type", "a", type_="float64"),
-    kind("column_values_to_be_of_type", "k", type_="int"),
     kind("column_values_to_be_in_type_list", "a", type_list=["int64", "float64"]),
+    kind("column_type_to_be", "a", type_="float64"),
     kind("column_pair_values_a_to_be_greater_than_b", **PAIR),
     kind("column_pair_values_a_to_be_greater_than_b", **PAIR, or_equal=True),
     kind("column_pair_values_to_be_equal", **PAIR),
@@ -151,3 +151,9 @@ def test_a_query_that_names_no_rows_is_about_the_batch(validate):
     check = {"unexpected_rows_expectation": {"unexpected_rows_query": query}}
     report = validate(check, frame=table(), columns=COLUMNS)
     assert "unexpected_rows_expectation: found 1, expected no row of SELECT sum(a)" in report.refused
+
+
+def test_a_wrong_type_is_about_the_batch(validate):
+    check = kind("column_values_to_be_of_type", "k", type_="int")
+    report = validate(check, frame=table(), columns=COLUMNS)
+    assert "expect_column_values_to_be_of_type on k: found object, expected" in report.refused
