@@ -45,7 +45,11 @@ def read_on_cluster(
         {"source": asdict(source), "first": first, "folder": str(staging.place / f"source-{number:05d}")}
         for number, (source, first) in enumerate(zip(sources, firsts, strict=False))
     ]
-    spec = {"config": config.model_dump(mode="json"), "home": str(staging.home.root), "tasks": tasks}
+    spec = {
+        "config": config.model_dump(mode="json", exclude_unset=True),
+        "home": str(staging.home.root),
+        "tasks": tasks,
+    }
     (staging.place / "spec.json").write_text(json.dumps(spec))
     follow_job(staging.place)
     found = []

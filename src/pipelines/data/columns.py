@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import ColumnType, PipelineConfig
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 ZONED = r"(?i).*\d[t ]\d.*(z|[+-]\d\d(:?\d\d)?)"
+FAR = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?"
 DAY_AND_MONTH = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d"
 # Evergreen's own columns beside the user's.
 HIDDEN = ("_row", "_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed")
@@ -87,6 +89,7 @@ def as_time(values: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
 
 def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
     """Naive UTC instants, NaT where there is none. ISO first, for `day_first` never touches it."""
+    import numpy as np
     import pandas as pd
 
     number = spellings.str.fullmatch(r"\d{9,19}(\.\d+)?").astype(bool)
@@ -105,8 +108,18 @@ def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
     for least, unit in reversed(EPOCHS):
         reached = numeric >= least
         parsed[reached] = pd.to_datetime(numeric[reached], unit=unit, utc=True, errors="coerce")
-    naive: pd.Series[Any] = parsed.dt.tz_localize(None)
+    naive: pd.Series[Any] = parsed.dt.tz_localize(None).astype("datetime64[us]")
+    far = naive.isna() & spellings.str.fullmatch(FAR).astype(bool)
+    naive[far] = np.array([far_time(text) for text in spellings[far]], dtype="datetime64[us]")
     return naive
+
+
+def far_time(text: str) -> datetime | None:
+    """A time before 1678 or after 2262, which nanoseconds do not reach: 9999-12-31 stands for `never`."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def as_text(values: pd.Series[Any]) -> pd.Series[Any]:

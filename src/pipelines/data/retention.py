@@ -46,7 +46,7 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
         retention_hours=0, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=kept
     )
     if not dry_run:
-        clear_incoming(home, config.pipeline)
+        clear_incoming(home, config)
     return Vacuumed(kept=kept, gone=sorted(set(written) - set(kept)), files=len(files))
 
 
@@ -64,8 +64,10 @@ def live_versions(home: Home, pipeline: str) -> set[int]:
     return {Attempt.model_validate(row.attempt).snapshot.version for row in rows if row.version is not None}
 
 
-def clear_incoming(home: Home, pipeline: str) -> None:
-    """Remove staged batches that nobody judged for a day; refused ones stay."""
-    for intake in Ledger.open(home).intakes(pipeline, "staged"):
-        if now() - intake.created > ABANDONED:
+def clear_incoming(home: Home, config: PipelineConfig) -> None:
+    """Remove staged batches that nobody judged for a day, and refused ones older than the retention."""
+    intakes = Ledger.open(home).intakes(config.pipeline)
+    limits = {"staged": ABANDONED, "refused": config.data.retention}
+    for intake in intakes:
+        if intake.state in limits and now() - intake.created > limits[intake.state]:
             shutil.rmtree(Path(intake.batch.folder), ignore_errors=True)

@@ -73,10 +73,10 @@ SPELLINGS = {
         st.sampled_from(["", "x", "1e5", "0x1F", "1_0"]),
     ),
     "time": st.one_of(
-        st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)).map(
+        st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 31)).map(
             lambda t: t.replace(microsecond=0).isoformat(" ")
         ),
-        st.dates(date(1900, 1, 1), date(2200, 1, 1)).map(str),
+        st.dates(date(1000, 1, 1), date(9999, 12, 31)).map(str),
         st.sampled_from(["2020-13-01", "x", "2020-01-01T00:00:00Z", "12/31/2020"]),
     ),
     "category": st.sampled_from(["1", "1.0", "a", "-0.0", "1.00", ".0", "a.0"]),

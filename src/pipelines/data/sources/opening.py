@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,9 @@ from pipelines.data.sources.streams import ByteStream
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SETTLED = 1.0  # seconds without a write after which a file without an end of line is taken as whole
 
 
 def open_source(source: Source, fmt: Format, after: object | None = None) -> Reading:
@@ -37,6 +42,8 @@ def open_content(source: Source, fmt: Format) -> Reading:
     stream = ByteStream(source, fmt.most_expansion)
     try:
         kind = find_kind(source, stream.head, bool(stream.compression))
+        if kind in {"text", "json"} and not stream.compression:
+            wait_for_writer(source)
         if kind == "text":
             from pipelines.data.sources.csv_text import CsvReading
 
@@ -52,6 +59,26 @@ def open_content(source: Source, fmt: Format) -> Reading:
     from pipelines.data.sources.columnar import ArrowReading, ParquetReading
 
     return ParquetReading(source, fmt) if kind == "parquet" else ArrowReading(source, fmt, stream.head)
+
+
+def wait_for_writer(source: Source) -> None:
+    """Give a local file whose last line has no end, and which was written a moment ago, time to go on.
+
+    A writer that does changes the stamp of the source, and reading ends with that answer; a cut cell does not
+    pass for a whole one.
+    """
+    if source.kind != "file":
+        return
+    path = Path(source.address)
+    quiet = time.time() - path.stat().st_mtime
+    if 0 <= quiet < SETTLED and not ends_a_line(path):
+        time.sleep(SETTLED - quiet)
+
+
+def ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) in b"\r\n\0"
 
 
 def read_table(path: Path | str, fmt: Format) -> pd.DataFrame:
