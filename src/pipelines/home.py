@@ -26,7 +26,7 @@ class PipelineFolder:
 
     @property
     def incoming(self) -> Path:
-        """Staged batches: <batch id>/part-*.parquet, problems.parquet, failures.parquet; refused ones stay."""
+        """Staged batches, <batch id>/part-*.parquet and what is wrong in them; refused ones stay."""
         return self.root / "incoming"
 
     @property

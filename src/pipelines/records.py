@@ -31,7 +31,7 @@ class Record(BaseModel):
 
 
 class SourceRead(Record):
-    """What was read of one source; `stamp` changes whenever its content may have, `found` is how it is written.
+    """What was read of one source; `stamp` changes when its content may have, `found` says how it is written.
 
     `found` has, as far as they apply: format, compression, encoding, delimiter, quote, decimal, header.
     """

@@ -200,7 +200,8 @@ cluster.WORTH_IT = 1
 config, home = load_config(sys.argv[2]), Home(Path(sys.argv[3]))
 batch = batches.stage_batch(config, home)
 cluster.WORTH_IT = 1 << 60
-print(batch.id == batches.stage_batch(config, home).id, batch.rows, batch.known, len(batch.sources), batch.problems)
+alone = batches.stage_batch(config, home)
+print(batch.id == alone.id, batch.rows, batch.known, len(batch.sources), batch.problems)
 """
 
 
