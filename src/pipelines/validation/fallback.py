@@ -85,7 +85,8 @@ def rows_about(staged: Staged, expectation: Any) -> Any:
 
 
 def without_condition(expectation: Any) -> Any:
-    return expectation.copy(update={"row_condition": None, "condition_parser": None})
+    given = [key for key in ("row_condition", "condition_parser") if hasattr(expectation, key)]
+    return expectation.copy(update=dict.fromkeys(given))
 
 
 def distinct_values(staged: Staged, rows: Any, name: str) -> Iterator[pd.DataFrame]:
