@@ -32,7 +32,7 @@ def delivered(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Deliver:
     return file(lambda rows: to_csv(change(rows)))
 
 
-def some(column: str, cell: object, *places: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def some(column: str, cell: Any, *places: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
     """The good rows with the same cell in some places of a column."""
 
     def change(rows: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +157,7 @@ CASES = [
         "flipped labels",
         delivered(flipped),
         DataRefused,
-        ("labels_agree_with_before on late: found 2 of 2 columns .*tell the opposite.*labels are not flipped",),
+        ("labels_agree_with_before on late: found 2 of 2 columns .*opposite.*labels are not flipped",),
         refused=60,
         definition=DRIFT,
     ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.config import Column, PipelineConfig
 from pipelines.data.columns import DAY_AND_MONTH, HIDDEN, type_of
+from pipelines.data.yaml_text import quoted, scalar
 from pipelines.errors import DataError
 from pipelines.markdown import make_visible
 
@@ -66,7 +67,7 @@ def new_columns(table: Any, found: dict[str, str], where: str) -> list[str]:
     taken = set(found.values())
     return [
         f"{where}: column {name!r} is not in the definition and is left out."
-        f" `{make_visible(name)}: {{type: {likely_type(table[name])}}}` under columns takes it in."
+        f" `{scalar(name)}: {{type: {likely_type(table[name])}}}` under columns takes it in."
         for name in table.column_names
         if name not in taken
     ]
@@ -107,11 +108,16 @@ def accepting_line(name: str, spec: Column, **changed: object) -> str:
     given = {"type": spec.type, "use": None if spec.use else "false", "also": spec.also or None}
     words = {key: value for key, value in {**given, **changed}.items() if value is not None}
     inner = ", ".join(f"{key}: {flow(value)}" for key, value in words.items())
-    return f"{name}: {{{inner}}}"
+    return f"{scalar(name)}: {{{inner}}}"
 
 
 def flow(value: object) -> str:
-    return f"[{', '.join(map(repr, value))}]" if isinstance(value, list) else str(value)
+    return f"[{', '.join(map(listed, value))}]" if isinstance(value, list) else str(value)
+
+
+def listed(name: str) -> str:
+    """A name as YAML reads it back, in quotes."""
+    return f"'{name}'" if name.isprintable() and "'" not in name else quoted(name)
 
 
 def absent_columns(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pipelines.config import Check
@@ -39,7 +40,8 @@ def spell_value(value: Any) -> str:
 
 
 def one_line(error: object) -> str:
-    return make_visible(" ".join(str(error).split()))
+    """What an error says, without the class that SQLAlchemy puts before it."""
+    return make_visible(re.sub(r"^\(\w+(\.\w+)+\) ", "", " ".join(str(error).split())))
 
 
 def shorten(words: str) -> str:
