@@ -10,6 +10,7 @@ import glob
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ColumnType
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
     import duckdb
 
 SAMPLED = 200_000  # rows that choose the bins
-SAMPLED_CELLS = 10_000_000  # fewer rows of a wide table
+SAMPLED_CELLS = 5_000_000  # fewer rows of a wide table: texts of SHORT characters are then half a gigabyte
+EXACT_CELLS = 1_000_000  # of so small a table different values are counted exactly
 DISCRETE = 20  # so many different numbers are bins of their own
 FREQUENT = 50  # values of a category that are counted one by one
-SHORT = 100  # characters of a text that are looked at
+SHORT = 60  # characters of a text that are looked at
 LARGE = 1e100  # beyond it squares overflow: such numbers are counted, and left out of mean and correlation
 FEW = 500  # different values of a sample that are counted in one scan with those of other columns
-TOGETHER = 200  # columns of one query
-MEMORY = "1GB"
+TOGETHER = 25  # columns of one scan: it holds a row group of them in memory
+WIDE = 200  # columns of a table whose scans are too short for two threads
+MEMORY = "1300MB"
 TENTHS = ", ".join(f"0.{i}" for i in range(1, 10))
 
 
@@ -69,14 +72,11 @@ def opened(files: list[str], columns: dict[str, ColumnType]) -> Iterator[duckdb.
     """DuckDB with a view `source` of the files: numbers and times as doubles, categories and texts short."""
     import duckdb
 
-    settings: dict[str, Any] = {
-        "memory_limit": MEMORY,
-        "preserve_insertion_order": False,
-        "temp_directory": "",
-    }
     escaped = [glob.escape(file) for file in files]
     read = f"read_parquet({escaped!r}, union_by_name=true, hive_partitioning=false, file_row_number=true)"
-    with duckdb.connect(":memory:", config=settings) as connection:
+    with TemporaryDirectory(prefix="evergreen-") as spill, duckdb.connect(":memory:") as connection:
+        connection.execute(f"SET memory_limit = '{MEMORY}'; SET preserve_insertion_order = false")
+        connection.execute("SET temp_directory = ?", [spill])
         try:
             there = [row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()]  # noqa: S608
             parts = [f"{plain(name, kind, there)} AS {label(name)}" for name, kind in columns.items()]
@@ -86,10 +86,10 @@ def opened(files: list[str], columns: dict[str, ColumnType]) -> Iterator[duckdb.
             yield connection
         except duckdb.Error as error:
             reason = str(error).splitlines()[0].rstrip(".")
-            raise DataError(
-                f"The rows cannot be counted: {reason}.",
-                "Restore the files; a snapshot older than data.retention may have been vacuumed.",
-            ) from error
+            hint = "Restore the files; a snapshot older than data.retention may have been vacuumed."
+            if isinstance(error, duckdb.OutOfMemoryException):
+                hint = "Leave columns of long texts out of the definition, or write files of fewer rows."
+            raise DataError(f"The rows cannot be counted: {reason}.", hint) from error
 
 
 def plain(name: str, kind: ColumnType, there: list[str]) -> str:
@@ -121,7 +121,7 @@ def choose_bins(
     connection: duckdb.DuckDBPyConnection, columns: dict[str, ColumnType], rows: int
 ) -> dict[str, Bins]:
     """Deciles, or the values themselves where they are few or no numbers, of an even sample of the rows."""
-    draw_sample(connection, rows, len(columns))
+    whole = draw_sample(connection, rows, len(columns))
     numbers = [name for name, kind in columns.items() if kind in {"number", "time"}]
     counts = ask_columns(connection, columns, lambda c: f"count({c}), approx_count_distinct({c})", "sample")
     spread = ask_columns(connection, numbers, lambda c: f"max({c}), quantile_disc({c}, [{TENTHS}])", "sample")
@@ -135,6 +135,8 @@ def choose_bins(
         if name not in bins
     }
     few = {name: sorted(v for v, _ in values[name]) for name in discrete if len(values[name]) <= DISCRETE}
+    if not whole:  # its memory is wanted for the scan
+        connection.execute("DROP TABLE sample")
     return bins | {name: Bins(values=found) for name, found in few.items()}
 
 
@@ -147,16 +149,18 @@ def cuts_of(most: float | None, deciles: list[float] | None) -> list[float]:
     return sorted({cut for cut in deciles or [] if most is not None and cut < most})
 
 
-def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) -> None:
-    """The table `sample`; where it is all there is, `source` reads from it, too."""
+def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) -> bool:
+    """Make the table `sample`; whether it is all there is: then `source` reads from it, too."""
     wanted = min(SAMPLED, SAMPLED_CELLS // max(1, columns))
     every = max(1, math.ceil(rows / max(1, wanted)))
     where = f"WHERE hash(_place) % {every} = 0" if every > 1 else ""
+    connection.execute("SET threads = 1")  # each would hold a row group of all columns
     connection.execute(f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE (_place) FROM source {where}")  # noqa: S608
     if every == 1:
         connection.execute("CREATE OR REPLACE VIEW source AS SELECT * FROM sample")
-    if every == 1 and columns > TOGETHER:  # many small questions: threads would only wait for each other
-        connection.execute("SET threads = 1")
+    if every > 1 or columns <= WIDE:  # of many small scans, threads would only wait for each other
+        connection.execute("RESET threads")
+    return every == 1
 
 
 def frequent_values(
@@ -224,7 +228,7 @@ def count_columns(
     rows = count_rows(connection)
     kinds = {label(name): (kind, bins[name]) for name, kind in columns.items()}
 
-    exact = rows <= SAMPLED and len(columns) <= TOGETHER
+    exact = rows * len(columns) <= EXACT_CELLS
     different = "count(DISTINCT {})" if exact else "approx_count_distinct({})"
 
     def ask(column: str) -> str:
