@@ -10,7 +10,7 @@ from pipelines.home import Home
 from pipelines.intake import IntakeOutcome, ReplayOutcome, describe_intake, describe_replay
 from pipelines.registration import open_pipeline
 from pipelines.training.lock import one_at_a_time
-from tasks.data import accept_batch, stage_batch, stage_replay
+from tasks.data import accept_batch, accept_replay, stage_batch, stage_replay
 from tasks.publishing import publish_validation
 from tasks.validation import validate_batch
 
@@ -47,5 +47,5 @@ def replay(pipeline: str, input: str | None = None) -> ReplayOutcome:
         batch = stage_replay(config, home, Path(input) if input else None)
         report = validate_batch(config, home, batch)
         page = publish_validation(home, batch, report)
-        snapshot = accept_batch(home, batch, report)
+        snapshot = accept_replay(home, batch, report)
     return describe_replay(home, describe_intake(batch, report, snapshot, page))

@@ -24,5 +24,6 @@ stage_batch = task(
     cache_policy=NO_CACHE,
 )(batches.stage_batch)
 stage_replay = task(task_run_name="replay", cache_policy=NO_CACHE)(quarantine.stage_replay)
+accept_replay = task(task_run_name="snapshot", cache_policy=NO_CACHE)(quarantine.accept_replay)
 accept_batch = task(task_run_name="snapshot", cache_policy=NO_CACHE)(snapshots.accept_batch)
 vacuum_pipeline = task(task_run_name="vacuum-{pipeline}", cache_policy=NO_CACHE)(retention.vacuum_pipeline)

@@ -28,6 +28,7 @@ POLICY = {
     "stage_batch": (2, None, False),
     "stage_replay": (0, None, False),
     "accept_batch": (0, None, False),
+    "accept_replay": (0, None, False),
     "vacuum_pipeline": (0, None, False),
     "validate_batch": (0, None, False),
     "fit_model": (0, None, False),

@@ -12,14 +12,14 @@ from typing import Any
 from pipelines.config import PipelineConfig
 from pipelines.data.batches import form_of
 from pipelines.data.repairs import read_repaired, repair_rows, write_export
-from pipelines.data.snapshots import finish_intakes, parts_of
+from pipelines.data.snapshots import accept_batch, failing_rows, finish_intakes, parts_of
 from pipelines.data.staging import Staging
 from pipelines.data.tables import ask, open_table, update_rows
 from pipelines.data.unread import with_unread
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Batch, Record
+from pipelines.records import Batch, Record, Snapshot, ValidationReport
 
 # A reason without the value that was found, so that rows refused for the same are counted together.
 REASONS = r"""
@@ -148,14 +148,17 @@ def check_form(config: PipelineConfig, home: Home) -> None:
         )
 
 
-def mark_replayed(home: Home, batch: Batch, failing: Any) -> None:
-    """Note which rows an accepted replay has brought back, and why the others wait on; may be repeated.
+def accept_replay(home: Home, batch: Batch, report: ValidationReport) -> Snapshot:
+    """Put the replay's good rows into the pipeline's data, and note which are back and why others wait on.
 
-    `failing` has `_seq` and `_reason` of those that a check refused again.
+    May be repeated; what a killed process could not note is noted by whoever looks next.
     """
-    note_return(home, batch.pipeline, [batch.id])
+    failing = failing_rows(report)
     if failing.num_rows:
         note_reasons(home, batch, failing)
+    snapshot = accept_batch(home, batch, report)
+    note_return(home, batch.pipeline, [batch.id])
+    return snapshot
 
 
 def settle_replays(home: Home, pipeline: str) -> None:

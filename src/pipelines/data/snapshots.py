@@ -44,10 +44,6 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
         write_quarantine(folder, batch, report)
         write_accepted(folder, batch, report)
     snapshot = current_snapshot(home, batch.pipeline)
-    if batch.replays:
-        from pipelines.data.quarantine import mark_replayed
-
-        mark_replayed(home, batch, failing_rows(report))
     ledger.close_intake(report, "accepted", snapshot.version if snapshot else None)
     shutil.rmtree(batch.folder, ignore_errors=True)
     if snapshot is None:

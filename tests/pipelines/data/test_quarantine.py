@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pipelines.config import PipelineConfig
 from pipelines.data.batches import stage_batch
 from pipelines.data.quarantine import (
+    accept_replay,
     export_quarantine,
     quarantine_summary,
     settle_replays,
@@ -83,7 +84,8 @@ class Shop:
 
     def check(self, batch: Batch) -> tuple[ValidationReport, Snapshot]:
         report = validate_batch(self.config, self.home, batch)
-        return report, accept_batch(self.home, batch, report)
+        accept = accept_replay if batch.replays else accept_batch
+        return report, accept(self.home, batch, report)
 
     def take_in(self, *lines: str) -> ValidationReport:
         self.write(*lines)
@@ -358,14 +360,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pipelines.data import quarantine
-from pipelines.data.snapshots import accept_batch
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Batch, ValidationReport
 
 home, batch, report = Home(Path(sys.argv[1])), *(Path(p).read_text() for p in sys.argv[2:4])
-quarantine.mark_replayed = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
-accept_batch(home, Batch.model_validate_json(batch), ValidationReport.model_validate_json(report))
+quarantine.note_return = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+quarantine.accept_replay(home, Batch.model_validate_json(batch), ValidationReport.model_validate_json(report))
 """
 
 

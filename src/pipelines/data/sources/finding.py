@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def sources_of(part: str, folder: Path, data: Data) -> list[Source]:
     address = expand(part)
     scheme = scheme_of(address)
     if scheme in ("", "file"):
-        return local_sources(folder / local_path(address))
+        return local_sources(Path(os.path.abspath(folder / local_path(address))))  # no .. in what is shown
     if is_database(scheme):
         from pipelines.data.sources.sql import sql_source
 
