@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from pipelines.clock import now
-from pipelines.errors import PromotionConflict, UsageError
+from pipelines.errors import EvergreenError, PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import tables
 from pipelines.records import (
@@ -30,6 +30,7 @@ from pipelines.records import (
 )
 
 HEAD = "0002"
+CANNOT_WRITE = ("disk is full", "disk I/O error", "readonly database", "unable to open database")
 
 
 def open_engine(path: Path) -> sa.Engine:
@@ -37,12 +38,24 @@ def open_engine(path: Path) -> sa.Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     # 30 s: several of our processes write here, each for a few milliseconds.
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    sa.event.listen(engine, "handle_error", refuse_to_go_on)
     # One process at a time looks and migrates: SQLite does not wait when it changes to WAL, it fails.
     with path.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if form_of(engine) != HEAD:
             migrate(engine)
     return engine
+
+
+def refuse_to_go_on(context: sa.ExceptionContext) -> None:
+    """Raise EvergreenError where SQLite cannot write: what it says of a full disk becomes an answer."""
+    words = str(context.original_exception)
+    if any(cause in words for cause in CANNOT_WRITE):
+        place = context.engine.url.database if context.engine else "the ledger"
+        raise EvergreenError(
+            f"{place}: the ledger cannot be read or written: {words}.",
+            "Make room or mend the permissions, then start again: what was begun is finished then, once.",
+        ) from context.original_exception
 
 
 def form_of(engine: sa.Engine) -> str | None:
