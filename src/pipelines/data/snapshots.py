@@ -268,11 +268,18 @@ def quarantined_rows(home: Home, pipeline: str) -> int:
 
 def next_seq(folder: PipelineFolder) -> int:
     """The number that the next row taken in gets: above all that rows ever had here."""
-    import pyarrow as pa
+    tables = (open_table(folder.rows), open_table(folder.quarantine))
+    return 1 + max(highest_seq(table) for table in tables if table is not None) if any(tables) else 0
 
-    highest = -1
-    for table in (open_table(folder.rows), open_table(folder.quarantine)):
-        found = pa.table(table.get_add_actions(flatten=True)) if table is not None else None
-        if found is not None and found.num_rows:
-            highest = max(highest, *found["max._seq"].to_pylist())
-    return highest + 1
+
+def highest_seq(table: Any) -> int:
+    """The greatest `_seq` of a Delta table, -1 where it has no rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    files = pa.table(table.get_add_actions(flatten=True))
+    known = files["max._seq"] if "max._seq" in files.column_names else pa.nulls(files.num_rows, pa.int64())
+    if known.null_count:  # of a wide table's quarantine Delta keeps the ends of other columns
+        known = table.to_pyarrow_dataset().to_table(columns=["_seq"])["_seq"]
+    highest: int | None = pc.max(known).as_py()
+    return -1 if highest is None else highest
