@@ -12,6 +12,11 @@ EvergreenError          1   our fault or a system's
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class EvergreenError(Exception):
     """A failure with an answer: `message` says what was found and where, `hint` what to do."""
@@ -57,3 +62,16 @@ class DataError(EvergreenError):
 
 class DataRefused(DataError):
     """A batch that a check refused as a whole; it is kept aside, nothing of it was used."""
+
+
+@contextmanager
+def writing(what: str, place: Path, then: str) -> Iterator[None]:
+    """Raise EvergreenError where the disk is full, or not ours to write; `then` says where that leaves us."""
+    try:
+        yield
+    except OSError as error:
+        reason = re.sub(r"^.*\[errno \d+\] ", "", error.strerror or str(error), flags=re.IGNORECASE)
+        raise EvergreenError(
+            f"{place}: {what} could not be written: {reason}.",
+            f"Make room or mend the permissions, then start again: {then}.",
+        ) from error

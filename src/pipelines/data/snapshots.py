@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.clock import now
 from pipelines.data.columns import HIDDEN
 from pipelines.data.tables import add_files, open_table, was_written, write_part, write_rows
-from pipelines.errors import DataError, DataRefused
+from pipelines.errors import DataError, DataRefused, writing
 from pipelines.home import Home, PipelineFolder
 from pipelines.ledger import Ledger
 from pipelines.markdown import make_visible
@@ -41,8 +41,9 @@ def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot
     ledger.close_intake(report, "staged")  # what a killed process leaves can be finished from this
     folder = home.pipeline(batch.pipeline)
     if batch.rows:
-        write_quarantine(folder, batch, report)
-        write_accepted(folder, batch, report)
+        with writing("the rows", folder.root, "the batch is finished then, once"):
+            write_quarantine(folder, batch, report)
+            write_accepted(folder, batch, report)
     snapshot = current_snapshot(home, batch.pipeline)
     ledger.close_intake(report, "accepted", snapshot.version if snapshot else None)
     shutil.rmtree(batch.folder, ignore_errors=True)

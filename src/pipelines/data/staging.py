@@ -17,7 +17,7 @@ from pipelines.data.fingerprints import add_texts, fingerprint
 from pipelines.data.held import Held, HeldKeys, held_keys, held_rows
 from pipelines.data.parts import Part, Parts
 from pipelines.data.snapshots import next_seq
-from pipelines.errors import EvergreenError
+from pipelines.errors import writing
 from pipelines.home import Home
 from pipelines.records import Batch, SourceRead
 
@@ -70,10 +70,8 @@ class Staging:
         self.pool.shutdown(cancel_futures=True)
         shutil.rmtree(self.place, ignore_errors=True)
         if isinstance(error, OSError):
-            raise EvergreenError(
-                f"{self.place.parent}: the batch could not be written: {error.strerror or error}.",
-                "Make room or mend the permissions, then start again: nothing was taken in.",
-            ) from error
+            with writing("the batch", self.place.parent, "nothing was taken in"):
+                raise error
 
     # -------------------------------------------------------------------------------------- rows come in
 

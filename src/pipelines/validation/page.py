@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipelines.clock import now
+from pipelines.errors import writing
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Batch, Intake, RowCounts, RuleResult, ValidationReport, count_rows
@@ -83,8 +84,10 @@ def write_page(home: Home, batch: Batch, report: ValidationReport) -> Path:
     written = {path.name for path in folder.glob("*.html")}
     path = folder / f"{batch.id}.html"
     waiting = path.with_name(f".{batch.id}.{os.getpid()}.tmp")
-    waiting.write_text(render_page(batch, report, earlier, now(), written), encoding="utf-8")
-    waiting.replace(path)
+    text = render_page(batch, report, earlier, now(), written)
+    with writing("the page", folder, "nothing of the batch was taken in"):
+        waiting.write_text(text, encoding="utf-8")
+        waiting.replace(path)
     return path.absolute()
 
 
