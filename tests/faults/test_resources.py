@@ -269,13 +269,39 @@ def test_a_full_disk_takes_in_nothing_and_with_room_the_same_command_works(
     assert re.search("No space left on device|disk is full", ending.said), ending.said
     assert len(crowded.held()) == HELD
     assert_nothing_left_behind(crowded, refused=False)
-    subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
+    resize(small_disk, 200 << 10)
     ending = ingest(crowded, delivery)
     assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 600_000), ending.said
     check_next(crowded)
 
 
-def test_a_disk_that_fills_up_at_any_moment_loses_nothing(pipeline: Pipeline, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kilobytes", [130, 200, 230, 290, 350])
+def test_wherever_the_disk_fills_up_each_row_is_taken_in_once(
+    kilobytes: int, small_disk: Path, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """While parts, page, ledger or rows are written; good rows and bad ones."""
+    root = small_disk / "here"
+    shutil.copytree(pipeline.home.root, root / "home", symlinks=True)
+    (root / "inbox").mkdir()
+    crowded = Pipeline(root, pipeline.definition, PLAIN)
+    delivery = tmp_path / "big.csv"
+    rows = many_rides(8_000)
+    delivery.write_text(to_csv(rows.assign(minutes=rows["minutes"].where(rows.index >= 200, 1e6))), "utf-8")
+    resize(small_disk, shutil.disk_usage(small_disk).used // 1024 + kilobytes)
+    ending = ingest(crowded, delivery)
+    assert ending.error in {"EvergreenError", None}, ending.said
+    assert ending.error is None or "Make room" in ending.said
+    resize(small_disk, 200 << 10)
+    assert ingest(crowded, delivery).error is None
+    assert (len(crowded.held()), len(crowded.waiting())) == (HELD + 7_800, 200)
+    check_next(crowded)
+
+
+def resize(disk: Path, kilobytes: int) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", str(disk)], check=True)
+
+
+def test_where_files_can_grow_no_further_nothing_is_lost(pipeline: Pipeline, tmp_path: Path) -> None:
     """Files can grow to so many bytes and no further: what is too big differs, the answer does not."""
     delivery = big_delivery(tmp_path, 20_000)
     answers = [ingest(pipeline, delivery, file_size=size << 10) for size in (1, 40, 200)]
