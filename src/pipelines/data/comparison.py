@@ -12,7 +12,16 @@ from pathlib import Path
 
 from pipelines.config import ColumnType, PipelineConfig
 from pipelines.data.columns import type_of
-from pipelines.data.counting import Bins, ColumnStatistics, count_columns, count_rows, opened, outcome
+from pipelines.data.counting import (
+    Bins,
+    ColumnStatistics,
+    count_columns,
+    count_rows,
+    draw_sample,
+    opened,
+    outcome,
+    sample_size,
+)
 from pipelines.data.statistics import TableStatistics
 from pipelines.records import Batch, Record
 
@@ -72,6 +81,8 @@ def measure_drift(config: PipelineConfig, batch: Batch, reference: TableStatisti
     bins = {name: bins_of(reference.columns[name]) for name in columns}
     with opened(files, columns) as connection:
         rows = count_rows(connection)
+        if rows <= sample_size(len(columns)):  # read once; a wide file would be opened for each scan
+            draw_sample(connection, rows, len(columns))
         found = count_columns(connection, columns, bins, outcome(columns, target, reference.positive))
         if not rows:
             return BatchDrift(rows=0, distances={}, reversed=[], telling=0)

@@ -149,10 +149,14 @@ def cuts_of(most: float | None, deciles: list[float] | None) -> list[float]:
     return sorted({cut for cut in deciles or [] if most is not None and cut < most})
 
 
+def sample_size(columns: int) -> int:
+    """So many rows are a sample, at most."""
+    return max(1, min(SAMPLED, SAMPLED_CELLS // max(1, columns)))
+
+
 def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) -> bool:
     """Make the table `sample`; whether it is all there is: then `source` reads from it, too."""
-    wanted = min(SAMPLED, SAMPLED_CELLS // max(1, columns))
-    every = max(1, math.ceil(rows / max(1, wanted)))
+    every = max(1, math.ceil(rows / sample_size(columns)))
     where = f"WHERE hash(_place) % {every} = 0" if every > 1 else ""
     connection.execute("SET threads = 1")  # each would hold a row group of all columns
     connection.execute(f"CREATE TEMP TABLE sample AS SELECT * EXCLUDE (_place) FROM source {where}")  # noqa: S608
