@@ -202,7 +202,7 @@ def test_five_thousand_columns_are_defined_taken_in_and_checked(tmp_path: Path) 
         cells = np.random.default_rng(start_row).normal(size=(HELD, len(names))).round(3)
         named = rides(start_row, HELD).drop(columns="at")
         wide = pd.concat([named, pd.DataFrame(cells, columns=names)], axis=1)
-        files.append(tmp_path / f"wide{start_row}.csv")
+        files.append(tmp_path / ("more.csv" if start_row else "rides.csv"))
         files[-1].write_text(to_csv(wide), encoding="utf-8")
     first = ingest(pipeline, files[0])
     assert (first.error, first.counts and first.counts["accepted"]) == (None, HELD), first.said
