@@ -79,8 +79,8 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def take_in(source: Path, numbers: int, home: Path) -> None:
-    from pipelines.data.batches import stage_batch
-    from pipelines.data.snapshots import accept_batch
+    from pipelines.data.ingestion.batches import stage_batch
+    from pipelines.data.storage.snapshots import accept_batch
     from pipelines.home import Home
     from pipelines.records import ValidationReport
 
@@ -133,9 +133,9 @@ def whole_way(source: str, home: str, answer: Any) -> None:
     """Ingest, validate and profile in this process; seconds by step and the peak of memory, in GiB."""
     import resource
 
-    from pipelines.data.batches import stage_batch
-    from pipelines.data.snapshots import accept_batch
-    from pipelines.data.statistics import snapshot_statistics
+    from pipelines.data.ingestion.batches import stage_batch
+    from pipelines.data.statistics.table_statistics import snapshot_statistics
+    from pipelines.data.storage.snapshots import accept_batch
     from pipelines.home import Home
     from pipelines.validation.batch import validate_batch
 

@@ -166,7 +166,7 @@ def await_log(demo: Demo, week: int, rows: int) -> None:
     """Wait until the service has written its predictions: it does so every second, off the request's path."""
     from datetime import timedelta
 
-    from pipelines.data.prediction_log import read_window
+    from pipelines.data.predictions.prediction_log import read_window
 
     start = generate.START + timedelta(weeks=week - 1)
     deadline = time.monotonic() + 20

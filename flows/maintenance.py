@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow, unmapped
 from prefect.futures import PrefectFuture
 
-from pipelines.data.prediction_log import compact
+from pipelines.data.predictions.prediction_log import compact
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion import out_of_step

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from pipelines.data.prediction_log import LabelResult
+from pipelines.data.predictions.prediction_log import LabelResult
 from pipelines.home import Home
 from pipelines.promotion import require_champion
 from pipelines.registration import open_pipeline

@@ -2,7 +2,9 @@
 
 from prefect import task
 
-from pipelines.data import batches, quarantine, retention, snapshots
+from pipelines.data.ingestion import batches
+from pipelines.data.quarantine import replays as quarantine
+from pipelines.data.storage import retention, snapshots
 from pipelines.errors import DataError, UsageError
 from tasks.policies import NO_CACHE, READ_AGAIN
 

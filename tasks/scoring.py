@@ -3,7 +3,7 @@
 from prefect import task
 
 from pipelines import scoring
-from pipelines.data import labels
+from pipelines.data.predictions import labels
 from tasks.policies import NO_CACHE
 
 score_file = task(task_run_name="score", cache_policy=NO_CACHE)(scoring.score_file)

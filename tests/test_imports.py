@@ -11,7 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "ray", "mlflow", "evidently", "great_expectations", "deltalake", "duckdb", "sklearn"}
 # These run inside a tool's own process, or are that tool's side of an adapter.
-OWN_PROCESS = {"pipelines.models.network": "torch", "pipelines.registry.pyfunc_model": "mlflow"}
+OWN_PROCESS = {
+    "pipelines.models.network": "torch",
+    "pipelines.registry.pyfunc_model": "mlflow",
+    "pipelines.validation.engine": "great_expectations",
+    "pipelines.validation.metrics": "great_expectations",
+    "pipelines.validation.measure": "great_expectations",
+}
 ALEMBIC = "pipelines.ledger.migrations"  # scripts that Alembic runs, not modules that anybody imports
 REPORT = """
 import sys, importlib

@@ -65,7 +65,7 @@ def init(
     query: Annotated[str | None, typer.Option(help="Of a database: the query to read, instead.")] = None,
 ) -> Answer:
     """Look at a table and write a commented definition of a pipeline for it."""
-    from pipelines.data.definition import init_definition
+    from pipelines.data.definition.proposal import init_definition
 
     result = init_definition(data, target, timestamp, out, table, query)
     return result.model_dump(mode="json"), lambda: views.show_init(result), 0

@@ -16,11 +16,11 @@ from pipelines.registration import open_pipeline
 
 if TYPE_CHECKING:
     from pipelines.config import PipelineConfig
-    from pipelines.data.comparison import ColumnDifference, SnapshotDifference
-    from pipelines.data.counting import ColumnStatistics
-    from pipelines.data.retention import Vacuumed
-    from pipelines.data.statistics import TableStatistics
-    from pipelines.data.versions import StoredVersion
+    from pipelines.data.statistics.comparison import ColumnDifference, SnapshotDifference
+    from pipelines.data.statistics.counting import ColumnStatistics
+    from pipelines.data.statistics.table_statistics import TableStatistics
+    from pipelines.data.storage.retention import Vacuumed
+    from pipelines.data.storage.versions import StoredVersion
 
 LONGEST = 60  # characters of a cell
 MOST_VALUES = 5  # of a column
@@ -71,7 +71,7 @@ def data(
 
 
 def answer_list(home: Home, config: PipelineConfig) -> Answer:
-    from pipelines.data.versions import list_versions
+    from pipelines.data.storage.versions import list_versions
 
     found = list_versions(home, config.pipeline)
     answer = {"pipeline": config.pipeline, "versions": [v.model_dump(mode="json") for v in found]}
@@ -79,8 +79,8 @@ def answer_list(home: Home, config: PipelineConfig) -> Answer:
 
 
 def answer_show(home: Home, config: PipelineConfig, name: str | None) -> Answer:
-    from pipelines.data.statistics import version_statistics
-    from pipelines.data.versions import find_version
+    from pipelines.data.statistics.table_statistics import version_statistics
+    from pipelines.data.storage.versions import find_version
 
     version = find_version(home, config.pipeline, name)
     found = version_statistics(home, config, version)
@@ -89,9 +89,9 @@ def answer_show(home: Home, config: PipelineConfig, name: str | None) -> Answer:
 
 
 def answer_diff(home: Home, config: PipelineConfig, names: list[str]) -> Answer:
-    from pipelines.data.comparison import compare_snapshots
-    from pipelines.data.statistics import version_statistics
-    from pipelines.data.versions import find_version
+    from pipelines.data.statistics.comparison import compare_snapshots
+    from pipelines.data.statistics.table_statistics import version_statistics
+    from pipelines.data.storage.versions import find_version
 
     versions = [find_version(home, config.pipeline, name) for name in names]
     before, after = (version_statistics(home, config, version) for version in versions)
@@ -102,7 +102,7 @@ def answer_diff(home: Home, config: PipelineConfig, names: list[str]) -> Answer:
 
 
 def answer_vacuum(home: Home, config: PipelineConfig, dry_run: bool) -> Answer:
-    from pipelines.data.retention import vacuum_snapshots
+    from pipelines.data.storage.retention import vacuum_snapshots
 
     found = vacuum_snapshots(home, config, dry_run)
     answer = {"pipeline": config.pipeline, "dry_run": dry_run, **found.model_dump(mode="json")}

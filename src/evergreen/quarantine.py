@@ -14,7 +14,7 @@ from pipelines.home import Home
 from pipelines.registration import open_pipeline
 
 if TYPE_CHECKING:
-    from pipelines.data.quarantine import QuarantineSummary
+    from pipelines.data.quarantine.replays import QuarantineSummary
     from pipelines.intake import IntakeOutcome, ReplayOutcome
 
 Pipeline = Annotated[str, typer.Argument(help="Name of a known pipeline, or path of its pipeline.yaml.")]
@@ -61,7 +61,7 @@ def quarantine(
 
 def list_rows(pipeline: str) -> Answer:
     """What waits, and why."""
-    from pipelines.data.quarantine import quarantine_summary
+    from pipelines.data.quarantine.replays import quarantine_summary
 
     home = Home.at()
     summary = quarantine_summary(home, open_pipeline(home, pipeline).pipeline)
@@ -70,7 +70,7 @@ def list_rows(pipeline: str) -> Answer:
 
 def export_rows(pipeline: str, output: Path | None) -> Answer:
     """Write what waits to a file."""
-    from pipelines.data.quarantine import export_quarantine
+    from pipelines.data.quarantine.replays import export_quarantine
 
     if output is None:
         raise UsageError("export needs a file to write.", "Give --output waiting.csv, or waiting.parquet.")

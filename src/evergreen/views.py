@@ -14,7 +14,7 @@ from pipelines.records import RowCounts, TrainOutcome, WindowJudgment
 from pipelines.registration import open_pipeline
 
 if TYPE_CHECKING:
-    from pipelines.data.definition import InitResult
+    from pipelines.data.definition.proposal import InitResult
 
 MOST_BATCHES = 20  # of the history, the newest; --json has all
 

@@ -39,7 +39,7 @@ def describe_intake(batch: Batch, report: ValidationReport, snapshot: Snapshot, 
 
 def describe_replay(home: Home, outcome: IntakeOutcome) -> ReplayOutcome:
     """The answer to a replay."""
-    from pipelines.data.snapshots import quarantined_rows
+    from pipelines.data.storage.snapshots import quarantined_rows
 
     replayed = int(outcome.dataset["accepted"])
     waiting = quarantined_rows(home, outcome.pipeline)

@@ -112,7 +112,7 @@ def score_file(
     The same file scored again by the same version gets the same ids and is logged once. `output` appears when
     all is logged, or not at all. Raises DataError for an input that cannot be used, UsageError for an output.
     """
-    from pipelines.data.prediction_log import append_predictions
+    from pipelines.data.predictions.prediction_log import append_predictions
     from pipelines.models.bundle import load_bundle
 
     check_output(input, output)
@@ -149,7 +149,7 @@ def read_inputs(bundle: Scorer, config: PipelineConfig, path: Path) -> DataFrame
     import pandas as pd
 
     from pipelines.data.columns import convert
-    from pipelines.data.schema import defined_names
+    from pipelines.data.ingestion.schema import defined_names
     from pipelines.data.sources import read_table
 
     frame = read_table(path, config.data.format)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from evergreen.data import Action, data
-from pipelines.data.tables import open_table, write_rows
+from pipelines.data.storage.tables import open_table, write_rows
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger

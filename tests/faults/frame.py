@@ -14,10 +14,10 @@ import pandas as pd
 import yaml
 
 from pipelines.config import PipelineConfig, load_config
-from pipelines.data.batches import stage_batch
-from pipelines.data.definition import init_definition
-from pipelines.data.snapshots import accept_batch
-from pipelines.data.tables import open_table
+from pipelines.data.definition.proposal import init_definition
+from pipelines.data.ingestion.batches import stage_batch
+from pipelines.data.storage.snapshots import accept_batch
+from pipelines.data.storage.tables import open_table
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.ledger import Ledger

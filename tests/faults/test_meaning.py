@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines.data.definition import init_definition
+from pipelines.data.definition.proposal import init_definition
 from pipelines.errors import ConfigError, DataError, DataRefused
 from tests.faults.frame import DELIVERED, HELD, Case, Deliver, Form, Pipeline, file, rides, same, to_csv
 from tests.faults.judging import check_words, judge

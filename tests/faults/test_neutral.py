@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from pipelines.config import load_config
-from pipelines.data.definition import init_definition
-from pipelines.data.quarantine import export_quarantine, quarantine_summary
+from pipelines.data.definition.proposal import init_definition
+from pipelines.data.quarantine.replays import export_quarantine, quarantine_summary
 from pipelines.records import RowCounts
 from tests.faults.frame import DELIVERED, HELD, PLAIN, Answer, Form, Pipeline, rides, to_csv
 from tests.faults.judging import CONTROL, check_next

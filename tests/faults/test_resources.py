@@ -33,7 +33,7 @@ LONGEST_ANSWER = 1 << 21  # characters of a page or message
 CHILD = """
 import json, resource, sys
 from pathlib import Path
-from pipelines.data.definition import init_definition
+from pipelines.data.definition.proposal import init_definition
 from tests.faults.frame import PLAIN, Pipeline
 
 if most := int(sys.argv[1]):

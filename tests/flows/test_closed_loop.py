@@ -193,7 +193,8 @@ import sys
 from pathlib import Path
 from evergreen.stack import connect
 from pipelines.config import load_config
-from pipelines.data import batches, cluster
+from pipelines.data.ingestion import batches
+from pipelines.data.ingestion import cluster
 from pipelines.home import Home
 connect(Home(Path(sys.argv[1])))
 cluster.WORTH_IT = 1

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from pipelines.config import PipelineConfig
-from pipelines.data.snapshots import current_snapshot
-from pipelines.data.tables import write_rows
+from pipelines.data.storage.snapshots import current_snapshot
+from pipelines.data.storage.tables import write_rows
 from pipelines.environment import set_environment
 from pipelines.home import Home
 from pipelines.records import Attempt, Snapshot, TrainedModel

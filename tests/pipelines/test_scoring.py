@@ -13,7 +13,7 @@ import pytest
 
 from pipelines import scoring
 from pipelines.config import Column, ColumnType, Data, Format, Model, PipelineConfig
-from pipelines.data.tables import open_table
+from pipelines.data.storage.tables import open_table
 from pipelines.errors import DataError, EvergreenError, UsageError
 from pipelines.home import Home
 from pipelines.models.bundle import Description, hash_files, write_description

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.data.prediction_log import log_tables
-from pipelines.data.tables import ask, open_table
+from pipelines.data.predictions.prediction_log import log_tables
+from pipelines.data.storage.tables import ask, open_table
 from pipelines.home import Home
 
 

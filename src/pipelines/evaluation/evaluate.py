@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.data.snapshots import read_snapshot
+from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.environment import child_environment
 from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
 from pipelines.models.bundle import load_bundle

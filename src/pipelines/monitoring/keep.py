@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.data.snapshots import read_snapshot
+from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.models.bundle import load_bundle
 from pipelines.monitoring.reference import build_reference, write_reference
 from pipelines.records import Attempt, TrainedModel

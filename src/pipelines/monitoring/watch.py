@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.clock import now
 from pipelines.config import PipelineConfig
-from pipelines.data.prediction_log import read_window, window_counts
+from pipelines.data.predictions.prediction_log import read_window, window_counts
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
 from pipelines.ledger import Ledger

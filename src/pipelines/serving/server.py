@@ -45,7 +45,7 @@ def serve(home: Home, port: int) -> None:
     import torch
     import uvicorn
 
-    from pipelines.data.prediction_log import append_predictions
+    from pipelines.data.predictions.prediction_log import append_predictions
     from pipelines.ledger import Ledger
     from pipelines.serving.app import create_app
     from pipelines.serving.prediction_sink import PredictionSink

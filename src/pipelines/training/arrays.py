@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
-from pipelines.data.snapshots import read_snapshot
+from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.models import features
 from pipelines.models.bundle import Description, write_description
 from pipelines.records import Attempt

@@ -11,7 +11,7 @@ from pipelines.validation.decide import Finding
 from pipelines.validation.words import shorten
 
 if TYPE_CHECKING:
-    from pipelines.data.comparison import BatchDrift
+    from pipelines.data.statistics.comparison import BatchDrift
 
 FEWEST_TELLING = 2  # one column that turned may be chance, unless it is the only one
 
@@ -24,9 +24,9 @@ def measure_against_last(config: PipelineConfig, home: Home, batch: Batch) -> li
     check = config.validation.drift
     if check is None or batch.rows < check.minimum_rows or batch.replays:
         return []
-    from pipelines.data.comparison import measure_drift
-    from pipelines.data.snapshots import current_snapshot
-    from pipelines.data.statistics import snapshot_statistics
+    from pipelines.data.statistics.comparison import measure_drift
+    from pipelines.data.statistics.table_statistics import snapshot_statistics
+    from pipelines.data.storage.snapshots import current_snapshot
 
     snapshot = current_snapshot(home, batch.pipeline)
     if snapshot is None:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipelines.config import PipelineConfig
-from pipelines.data.batches import stage_batch
-from pipelines.data.snapshots import accept_batch, current_snapshot, read_snapshot
+from pipelines.data.ingestion.batches import stage_batch
+from pipelines.data.storage.snapshots import accept_batch, current_snapshot, read_snapshot
 from pipelines.home import Home
 from pipelines.records import Batch, Snapshot, ValidationReport
 

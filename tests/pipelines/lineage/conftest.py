@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from pipelines.data.prediction_log import append_labels, append_predictions
+from pipelines.data.predictions.prediction_log import append_labels, append_predictions
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import (

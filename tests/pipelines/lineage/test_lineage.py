@@ -12,10 +12,10 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from pipelines.data.batches import stage_batch
-from pipelines.data.prediction_log import append_labels, append_predictions
-from pipelines.data.snapshots import accept_batch
-from pipelines.data.tables import write_rows
+from pipelines.data.ingestion.batches import stage_batch
+from pipelines.data.predictions.prediction_log import append_labels, append_predictions
+from pipelines.data.storage.snapshots import accept_batch
+from pipelines.data.storage.tables import write_rows
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger

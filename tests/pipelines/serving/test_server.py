@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from pipelines.config import ColumnType, Model
-from pipelines.data.tables import open_table
+from pipelines.data.storage.tables import open_table
 from pipelines.environment import child_environment
 from pipelines.errors import StackError
 from pipelines.home import Home

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipelines.config import DriftCheck
-from pipelines.data.comparison import BatchDrift
+from pipelines.data.statistics.comparison import BatchDrift
 from pipelines.home import Home
 from pipelines.records import Batch
 from pipelines.validation import validate_batch

@@ -1,0 +1,1 @@
+"""From a source to a staged batch: each row once, in the types of the definition."""

@@ -1,0 +1,57 @@
+"""One source, read from beginning to end into a batch that is being staged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import PipelineConfig
+from pipelines.data.columns import type_of
+from pipelines.data.ingestion.schema import doubtful_days, match_columns, new_columns
+from pipelines.data.ingestion.staging import Staging, rows_per_part
+from pipelines.data.ingestion.watermarks import Watermarks
+from pipelines.data.sources import Source, open_source
+from pipelines.records import SourceRead
+
+if TYPE_CHECKING:
+    from pipelines.data.ingestion.rebuilding import Rebuild
+
+
+def read_source(
+    source: Source,
+    config: PipelineConfig,
+    staging: Staging,
+    watermarks: Watermarks | None = None,
+    again: Rebuild | None = None,
+) -> tuple[SourceRead, list[str]]:
+    """Stage every row of a source as one delivery; what was read, and what should be said of it."""
+    first, watermarks = staging.seq, watermarks or Watermarks(None)
+    with open_source(source, config.data.format, watermarks.after) as reading:
+        found, notes = match_columns(reading.names, config, source.name)
+        numbers = frozenset(theirs for name, theirs in found.items() if type_of(name, config) == "number")
+        for table in reading.tables(numbers, rows_per_part(len(config.columns))):
+            if staging.seq == first:
+                notes += new_columns(table, found, source.name)
+                notes += doubtful_days(table, found, config, source.name)
+            watermarks.see(table)
+            mine = rename(table, found)
+            staging.add(mine)
+            if again:
+                again.see(mine)
+        facts = {**reading.found, "order": order_of(reading.names, found, config)}
+    staging.end_delivery()
+    rows = staging.seq - first
+    read = SourceRead(
+        uri=source.uri, stamp=source.stamp, rows=rows, first=first, bytes=source.bytes, found=facts
+    )
+    return read, notes
+
+
+def rename(table: Any, found: dict[str, str]) -> Any:
+    """The table's columns that the definition has, under its names."""
+    return table.select(list(found.values())).rename_columns(list(found))
+
+
+def order_of(names: list[str], found: dict[str, str], config: PipelineConfig) -> str:
+    """Whether the columns stand as in the definition; they are read by name, so it does not matter."""
+    places = [names.index(found[name]) for name in config.columns if name in found]
+    return "as in the definition" if places == sorted(places) else "another than in the definition"

@@ -1,0 +1,1 @@
+"""What was predicted, and the truth that came later."""

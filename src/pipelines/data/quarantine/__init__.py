@@ -1,0 +1,1 @@
+"""Rows that a check refused: what waits, a file to repair them in, and their way back."""
