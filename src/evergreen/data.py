@@ -103,8 +103,10 @@ def answer_diff(home: Home, config: PipelineConfig, names: list[str]) -> Answer:
 
 def answer_vacuum(home: Home, config: PipelineConfig, dry_run: bool) -> Answer:
     from pipelines.data.storage.retention import vacuum_snapshots
+    from pipelines.lock import one_at_a_time
 
-    found = vacuum_snapshots(home, config, dry_run)
+    with one_at_a_time(home, config.pipeline):
+        found = vacuum_snapshots(home, config, dry_run)
     answer = {"pipeline": config.pipeline, "dry_run": dry_run, **found.model_dump(mode="json")}
     return answer, lambda: show_vacuumed(found, dry_run), 0
 

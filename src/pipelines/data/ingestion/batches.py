@@ -6,16 +6,14 @@ known by their fingerprint, or by their key where the definition names one.
 
 from __future__ import annotations
 
-import hashlib
-
 from pipelines.config import PipelineConfig
 from pipelines.data.ingestion.cluster import read_on_cluster, worth_a_cluster
 from pipelines.data.ingestion.delivery import read_source
-from pipelines.data.ingestion.rebuilding import Rebuild
+from pipelines.data.ingestion.rebuilding import Rebuild, form_of
 from pipelines.data.ingestion.staging import Staging, clear_abandoned
 from pipelines.data.ingestion.watermarks import Watermarks
 from pipelines.data.sources import Source, find_sources
-from pipelines.data.storage.snapshots import finish_intakes
+from pipelines.data.storage.settling import finish_intakes
 from pipelines.data.storage.tables import open_table
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -34,34 +32,26 @@ def stage_batch(config: PipelineConfig, home: Home, extra: list[str] | None = No
     ledger = Ledger.open(home)
     taken = ledger.intakes(config.pipeline, "accepted")
     form = form_of(config)
-    rebuild = bool(taken) and taken[-1].batch.form != form and open_table(folder.rows) is not None
+    held = open_table(folder.rows) or open_table(folder.quarantine)
+    rebuild = bool(taken) and taken[-1].batch.form != form and held is not None
     sources = find_sources(config.data, config.folder, extra)
     fresh = sources if rebuild else [s for s in sources if not s.stamp or s.stamp != stamps(taken).get(s.uri)]
     watermarks = Watermarks.of(config, [] if rebuild else taken)
     with Staging(config, home, rebuild=rebuild) as staging:
-        again = Rebuild(config, folder, taken, staging) if rebuild else None
+        again = Rebuild(config, folder, taken[-1].batch.form, staging) if rebuild else None
         reads, said = read_all(fresh, config, staging, watermarks, again)
-        reads += again.keep_rows(reads) if again else []
+        reads += again.keep_rows() if again else []
         salt = f"{form}@{again.version}" if again else ""
         batch = staging.finish(
             reads,
             salt,
             unchanged=len(sources) - len(fresh),
-            watermark=watermarks.reached,
             form=form,
             warnings=said,
         )
     if batch.sources:
         ledger.open_intake(batch)
     return batch
-
-
-def form_of(config: PipelineConfig) -> str:
-    """A hash of all that decides what a row of a source is once it is stored."""
-    types = {name: spec.type for name, spec in config.columns.items()}
-    said = f"{types} {config.task} {config.data.target} {config.data.timestamp} {config.data.key}"
-    reading = config.data.format.model_dump_json(exclude={"most_expansion"})
-    return hashlib.sha256(f"{said} {reading}".encode()).hexdigest()[:16]
 
 
 def stamps(taken: list[Intake]) -> dict[str, str]:

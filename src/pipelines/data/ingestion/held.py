@@ -13,14 +13,14 @@ from pipelines.home import PipelineFolder
 
 @dataclass
 class Held:
-    """Fingerprints, ascending and each once, with how many rows have each; or with the row of each key.
+    """Fingerprints, ascending and each once, with how many rows have each (`counts` None: one).
 
     A delivery's row is known while the delivery has had no more equals of it than are held: the same file
     again adds nothing, an overlapping one what is new, and true duplicates within one file stay.
     """
 
     hashes: Any
-    counts: Any
+    counts: Any = None
     used: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,14 +28,20 @@ class Held:
 
     @classmethod
     def of(cls, hashes: Any) -> Held:
+        """Counts the fingerprints, which it may sort in place."""
         import numpy as np
 
-        return cls(*np.unique(hashes, return_counts=True))
+        hashes.sort()
+        first = np.r_[True, hashes[1:] != hashes[:-1]] if len(hashes) else np.empty(0, dtype=bool)
+        if first.all():
+            return cls(hashes)
+        starts = np.flatnonzero(first)
+        return cls(hashes[starts], np.diff(np.r_[starts, len(hashes)]).astype(np.int32))
 
     def next_delivery(self) -> None:
         import numpy as np
 
-        self.used = np.zeros(len(self.hashes), dtype=np.int64)
+        self.used = np.zeros(len(self.hashes), dtype=np.int32)
 
     def known(self, rows: Any) -> Any:
         """Which of these rows, the delivery's next, are held already."""
@@ -44,15 +50,15 @@ class Held:
         there, places = find(self.hashes, rows)
         nth = self.used[places] + rank(places)
         np.add.at(self.used, places, 1)
-        there[there] = nth < self.counts[places]
+        there[there] = nth < (1 if self.counts is None else self.counts[places])
         return there
 
 
 @dataclass(frozen=True)
 class HeldKeys:
-    """Fingerprints of the keys that are held and of the rows that have them, ascending.
+    """Fingerprints of the accepted keys, and of all rows that are held; ascending and each once.
 
-    A key may have several rows: as its row was refused, and as it was repaired.
+    A key whose row waits in quarantine is free: its corrected row is let in.
     """
 
     keys: Any
@@ -65,7 +71,7 @@ class HeldKeys:
         return cls(np.unique(keys), np.unique(rows))
 
     def compare(self, keys: Any, rows: Any) -> tuple[Any, Any]:
-        """Which rows are held as they are, and which have a held key with other values."""
+        """Which rows are held as they are, and which have an accepted key with other values."""
         there, _ = find(self.keys, keys)
         same, _ = find(self.rows, rows)
         return same, there & ~same
@@ -101,8 +107,7 @@ def held_rows(folder: PipelineFolder) -> Held:
     """All that is held: accepted or quarantined, but for what a replay brought into the rows as it was."""
     import numpy as np
 
-    parts = [column(path, "_row") for path in (folder.rows, folder.quarantine)]
-    return Held.of(np.concatenate(parts))
+    return Held.of(np.concatenate([column(path, "_row") for path in (folder.rows, folder.quarantine)]))
 
 
 def column(path: Any, name: str) -> Any:
@@ -116,16 +121,12 @@ def column(path: Any, name: str) -> Any:
 
 
 def held_keys(folder: PipelineFolder, config: PipelineConfig, accepted_only: bool) -> HeldKeys:
-    """The keys of what is held; of what was accepted alone where a replay compares with it."""
+    """The accepted keys and the held rows; of the rows the accepted ones alone where a replay compares."""
     import numpy as np
-    import pyarrow.compute as pc
 
-    keys, rows = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    for path in (folder.rows,) if accepted_only else (folder.rows, folder.quarantine):
-        table = open_table(path)
-        if table is not None:
-            for piece in table.to_pyarrow_dataset().to_batches(columns=[*config.data.key, "_row"]):
-                whole = piece.filter(pc.is_valid(piece["_row"]))
-                keys.append(fingerprint(whole.select(config.data.key)))
-                rows.append(whole["_row"].to_numpy())
-    return HeldKeys.of(np.concatenate(keys), np.concatenate(rows))
+    keys = [np.empty(0, dtype=np.int64)]
+    table = open_table(folder.rows)
+    if table is not None:
+        keys += map(fingerprint, table.to_pyarrow_dataset().to_batches(columns=config.data.key))
+    paths = (folder.rows,) if accepted_only else (folder.rows, folder.quarantine)
+    return HeldKeys.of(np.concatenate(keys), np.concatenate([column(path, "_row") for path in paths]))

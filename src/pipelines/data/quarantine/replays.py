@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.config import PipelineConfig
-from pipelines.data.ingestion.batches import form_of
+from pipelines.data.ingestion.rebuilding import form_of
 from pipelines.data.ingestion.staging import Staging
 from pipelines.data.ingestion.unread import with_unread
 from pipelines.data.quarantine.repairs import read_repaired, repair_rows, write_export
-from pipelines.data.storage.snapshots import accept_batch, failing_rows, finish_intakes, parts_of
+from pipelines.data.storage.settling import finish_intakes, note_return, settle_replays
+from pipelines.data.storage.snapshots import accept_batch, failing_rows, parts_of
 from pipelines.data.storage.tables import ask, open_table, update_rows
 from pipelines.errors import UsageError
 from pipelines.home import Home
@@ -159,43 +160,6 @@ def accept_replay(home: Home, batch: Batch, report: ValidationReport) -> Snapsho
     snapshot = accept_batch(home, batch, report)
     note_return(home, batch.pipeline, [batch.id])
     return snapshot
-
-
-def settle_replays(home: Home, pipeline: str) -> None:
-    """Note what replays have brought back and could not note themselves, because they were killed."""
-    replays = [intake.batch.id for intake in Ledger.open(home).intakes(pipeline) if intake.batch.replays]
-    if replays:
-        note_return(home, pipeline, replays)
-
-
-def note_return(home: Home, pipeline: str, batches: list[str]) -> None:
-    """Mark waiting rows that these batches have put among the accepted ones.
-
-    A row that came back as it was gives up its fingerprint, or it would count as held twice; one that was
-    repaired keeps it: the row as it was is known, should its source deliver it again.
-    """
-    import pyarrow.compute as pc
-    import pyarrow.dataset as ds
-
-    folder = home.pipeline(pipeline)
-    rows, quarantine = open_table(folder.rows), open_table(folder.quarantine)
-    if rows is None or quarantine is None:
-        return
-    unmarked = ds.field("_replayed").is_null()
-    waiting = (
-        quarantine.to_pyarrow_dataset().to_table(columns=["_seq"], filter=unmarked)["_seq"].combine_chunks()
-    )
-    back = rows.to_pyarrow_dataset().to_table(
-        columns={
-            "_seq": ds.field("_seq"),
-            "_row": ds.field("_row"),
-            "_replayed": ds.field("_batch").cast("string"),
-        },
-        filter=ds.field("_batch").isin(batches) & pc.is_in(ds.field("_seq"), value_set=waiting),
-    )
-    if back.num_rows:
-        same = "CASE WHEN held._row = new._row THEN NULL ELSE held._row END"
-        update_rows(folder.quarantine, back, {"_replayed": "new._replayed", "_row": same})
 
 
 def note_reasons(home: Home, batch: Batch, failing: Any) -> None:

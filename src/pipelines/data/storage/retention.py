@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.data.storage.tables import open_table
 from pipelines.errors import ConfigError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.lock import if_nobody_else
 from pipelines.records import Attempt, Record
 from pipelines.registration import open_pipeline
 
-ABANDONED = timedelta(days=1)  # a batch that was staged and never judged
+ABANDONED = timedelta(days=1)  # a batch that was staged and never accepted
+REFUSED_KEPT = 3  # batches, the newest, to be looked into
 
 
 class Vacuumed(Record):
@@ -27,10 +28,11 @@ class Vacuumed(Record):
 
 
 def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) -> Vacuumed:
-    """Remove the files of snapshots older than `data.retention` which no registered model was trained on.
+    """Remove the files of snapshots replaced `data.retention` ago which no registered model was trained on.
 
     The newest snapshot always stays. Rows that a newer snapshot still has stay with it: what goes are the
-    files that a rebuild replaced. Nothing is removed with `dry_run`.
+    files that a rebuild replaced. Nothing is removed with `dry_run`. Whoever calls has the pipeline's turn: a
+    file that is about to be committed is one that no snapshot has.
     """
     folder = home.pipeline(config.pipeline)
     table = open_table(folder.rows)
@@ -41,7 +43,9 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
         entry["version"]: datetime.fromtimestamp(entry["timestamp"] / 1000, UTC) for entry in table.history()
     }
     live = live_versions(home, config.pipeline)
-    kept = sorted(v for v, at in written.items() if at >= limit or v in live or v == table.version())
+    newest = table.version()
+    replaced = {version: written.get(version + 1, limit) for version in written}
+    kept = sorted(v for v, at in replaced.items() if at >= limit or v in live or v == newest)
     files = table.vacuum(
         retention_hours=0, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=kept
     )
@@ -50,12 +54,16 @@ def vacuum_snapshots(home: Home, config: PipelineConfig, dry_run: bool = False) 
     return Vacuumed(kept=kept, gone=sorted(set(written) - set(kept)), files=len(files))
 
 
-def vacuum_pipeline(home: Home, pipeline: str) -> Vacuumed:
-    """The same for a pipeline by its name; one whose definition is gone states no retention and keeps all."""
-    try:
-        return vacuum_snapshots(home, open_pipeline(home, pipeline))
-    except ConfigError:
-        return Vacuumed(kept=[], gone=[], files=0)
+def vacuum_pipeline(home: Home, pipeline: str) -> Vacuumed | None:
+    """The same for a pipeline by its name; None, and nothing done, while another process has its turn.
+
+    One whose definition is gone states no retention and keeps all.
+    """
+    with if_nobody_else(home, pipeline) as mine:
+        try:
+            return vacuum_snapshots(home, open_pipeline(home, pipeline)) if mine else None
+        except ConfigError:
+            return None
 
 
 def live_versions(home: Home, pipeline: str) -> set[int]:
@@ -65,9 +73,11 @@ def live_versions(home: Home, pipeline: str) -> set[int]:
 
 
 def clear_incoming(home: Home, config: PipelineConfig) -> None:
-    """Remove staged batches that nobody judged for a day, and refused ones older than the retention."""
+    """Remove staged batches that nobody judged or named for a day, and refused ones but for the newest."""
+    incoming = home.pipeline(config.pipeline).incoming
     intakes = Ledger.open(home).intakes(config.pipeline)
-    limits = {"staged": ABANDONED, "refused": config.data.retention}
-    for intake in intakes:
-        if intake.state in limits and now() - intake.created > limits[intake.state]:
-            shutil.rmtree(Path(intake.batch.folder), ignore_errors=True)
+    refused = [intake.batch.folder for intake in intakes if intake.state == "refused"]
+    for folder in incoming.glob("*"):
+        old = time.time() - folder.stat().st_mtime > ABANDONED.total_seconds()
+        if old and str(folder) not in refused[-REFUSED_KEPT:]:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from pipelines.records import Batch, Snapshot, ValidationReport, count_rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CARRIED = "carried.parquet"  # of a rebuild, beside the parts: what quarantine goes on to remember
 
 
 def accept_batch(home: Home, batch: Batch, report: ValidationReport) -> Snapshot:
@@ -61,19 +64,6 @@ def named_sources(batch: Batch) -> str:
     return f", from {', '.join(names[:3])}{more}," if names else ""
 
 
-def finish_intakes(home: Home, pipeline: str) -> None:
-    """Finish what a killed process had begun to accept: its rows are in, or quarantined, and nobody was told.
-
-    A batch of which nothing was written stays staged; its source is read again.
-    """
-    folder = home.pipeline(pipeline)
-    for intake in Ledger.open(home).intakes(pipeline, "staged"):
-        batch = intake.batch
-        begun = was_written(folder.quarantine, batch.id) and Path(batch.folder).is_dir()
-        if intake.report is not None and (begun or was_written(folder.rows, batch.id)):
-            accept_batch(home, batch, intake.report)
-
-
 # ------------------------------------------------------------------------------------------------ writing
 
 
@@ -110,13 +100,18 @@ def write_quarantine(folder: PipelineFolder, batch: Batch, report: ValidationRep
     if batch.replays or nothing or was_written(folder.quarantine, batch.id):
         return
     reasons, schema = failing_rows(report), quarantine_schema(batch)
-    pieces = (
-        refused.cast(schema)
-        for refused in refused_rows(batch, reasons, unread_cells(batch))
-        if refused.num_rows
-    )
+    refused = refused_rows(batch, reasons, unread_cells(batch))
+    pieces = (piece.select(schema.names).cast(schema) for piece in chain(refused, carried_rows(batch)))
     rows = pa.RecordBatchReader.from_batches(schema, (b for piece in pieces for b in piece.to_batches()))
     write_rows(folder.quarantine, rows, "overwrite" if batch.rebuilt else "append", once=batch.id)
+
+
+def carried_rows(batch: Batch) -> list[Any]:
+    """What a rebuild leaves of quarantine: the originals of rows that were repaired."""
+    from pyarrow import parquet
+
+    path = Path(batch.folder) / CARRIED
+    return [parquet.read_table(path)] if path.exists() else []
 
 
 def quarantine_schema(batch: Batch) -> Any:
