@@ -19,6 +19,7 @@ Decision = Literal["none", "suggest", "retrain"]
 TrainStatus = Literal[
     "promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"
 ]
+MarkKind = Literal["number", "day", "time", "zoned", "text", "text time"]
 IntakeState = Literal["staged", "accepted", "refused"]
 CauseKind = Literal["schedule", "drift", "degraded", "data", "person"]
 
@@ -28,6 +29,17 @@ class Record(BaseModel):
 
 
 # ------------------------------------------------------------------------------------------------ data
+
+
+class Mark(Record):
+    """How far a database has been read: a value as the driver gave it, written as text, and its kind.
+
+    `origin` is a hash of the column and the table or query: of others it says nothing.
+    """
+
+    kind: MarkKind
+    value: str
+    origin: str
 
 
 class SourceRead(Record):
@@ -42,6 +54,7 @@ class SourceRead(Record):
     first: int = 0  # its rows have `_seq` from here on
     bytes: int | None = None
     found: dict[str, str] = {}
+    watermark: Mark | None = None  # of a database with a column that grows
 
 
 class Batch(Record):
@@ -60,7 +73,6 @@ class Batch(Record):
     sources: list[SourceRead]
     unchanged: int = 0  # sources that were taken in before and not read again
     problems: int = 0  # lines of problems.parquet
-    watermark: str | None = None  # how far a source with a watermark has been read
     form: str = ""  # hash of what the definition says of reading: rows of another form are read anew
     rebuilt: bool = False  # it has all rows, in the form of a changed definition
     replays: bool = False  # it brings rows back from quarantine; they keep their `_seq`

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Batch, Intake, OnFailure, RuleResult, SourceRead, ValidationReport
+from pipelines.records import Batch, Intake, Mark, OnFailure, RuleResult, SourceRead, ValidationReport
 from pipelines.validation.page import MOST_BATCHES, render_page, write_page
 
 EVIL = "<script>alert(1)</script><img src=x onerror=y>\"'{{ 7*7 }}\x1b[31m\u202e=1+1\n"
@@ -95,8 +95,9 @@ def test_row_arithmetic_stands_first() -> None:
 
 def test_what_stands_in_data_is_not_obeyed() -> None:
     evil = make_result(3, rule=EVIL, column=EVIL, message=EVIL, examples=[EVIL])
-    source = SourceRead(uri=EVIL, stamp="s", rows=1, found={EVIL: EVIL})
-    batch = make_batch(sources=[source], warnings=[EVIL], watermark=EVIL, folder=EVIL)
+    mark = Mark(kind="text", value=EVIL, origin="")
+    source = SourceRead(uri=EVIL, stamp="s", rows=1, found={EVIL: EVIL}, watermark=mark)
+    batch = make_batch(sources=[source], warnings=[EVIL], folder=EVIL)
     for refused in (None, EVIL):
         report = make_report([evil], refused=refused, warnings=[EVIL])
         page = render_page(batch, report, [], NOON)

@@ -24,15 +24,15 @@ def read_source(
     again: Rebuild | None = None,
 ) -> tuple[SourceRead, list[str]]:
     """Stage every row of a source as one delivery; what was read, and what should be said of it."""
-    first, watermarks = staging.seq, watermarks or Watermarks(None)
-    with open_source(source, config.data.format, watermarks.after) as reading:
+    first, trail = staging.seq, watermarks.trail(source) if watermarks else None
+    after, see = (trail.after, trail.see) if trail else (None, None)
+    with open_source(source, config.data.format, after, see) as reading:
         found, notes = match_columns(reading.names, config, source.name)
         numbers = frozenset(theirs for name, theirs in found.items() if type_of(name, config) == "number")
         for table in reading.tables(numbers, rows_per_part(len(config.columns))):
             if staging.seq == first:
                 notes += new_columns(table, found, source.name)
                 notes += doubtful_days(table, found, config, source.name)
-            watermarks.see(table)
             mine = rename(table, found)
             staging.add(mine)
             if again:
@@ -43,6 +43,8 @@ def read_source(
     read = SourceRead(
         uri=source.uri, stamp=source.stamp, rows=rows, first=first, bytes=source.bytes, found=facts
     )
+    if trail:
+        return read.model_copy(update={"watermark": trail.mark}), notes + trail.notes
     return read, notes
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Format
 from pipelines.data.sources.kinds import find_kind
@@ -20,16 +21,22 @@ if TYPE_CHECKING:
 SETTLED = 1.0  # seconds without a write after which a file without an end of line is taken as whole
 
 
-def open_source(source: Source, fmt: Format, after: object | None = None) -> Reading:
+def open_source(
+    source: Source,
+    fmt: Format,
+    after: object | None = None,
+    see: Callable[[list[Any]], None] | None = None,
+) -> Reading:
     """The source, open: its names, its types if it has any, how it is written, and its rows in chunks.
 
-    `after` is the value of the watermark column from which a database is read; other sources have none.
+    `after` is the value of the watermark column from which a database is read, and `see` gets this column's
+    values of each chunk, as the driver gives them and in the database's order; other sources have none.
     Raises DataError for what is not there, is empty, is no table, or cannot be read.
     """
     if source.kind == "sql":
         from pipelines.data.sources.sql import SqlReading
 
-        return SqlReading(source, fmt, after)
+        return SqlReading(source, fmt, after, see)
     if source.kind == "delta":
         from pipelines.data.sources.delta import DeltaReading
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,15 @@ def sql_source(address: str, data: Data) -> Source:
 class SqlReading(Reading):
     """Rows of a database, fetched a part at a time; values keep the types that the driver gives."""
 
-    def __init__(self, source: Source, fmt: Format, after: object | None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        fmt: Format,
+        after: object | None,
+        see: Callable[[list[Any]], None] | None = None,
+    ) -> None:
         super().__init__(source, fmt)
+        self.see = see
         self.connection = connect(source)
         try:
             self.result = self.run(after)
@@ -67,7 +74,7 @@ class SqlReading(Reading):
 
                 self.connection.execute(text("SET TIME ZONE 'UTC'"))
             streamed = self.connection.execution_options(stream_results=True)
-            return streamed.execute(statement(self.source, bindable(after, dialect)))
+            return streamed.execute(statement(self.source, bindable(after, dialect), dialect))
         except Exception as error:  # SQLAlchemy's errors and those of drivers that it does not wrap
             raise failed(self.source, error) from error
 
@@ -82,6 +89,8 @@ class SqlReading(Reading):
         some = False
         for rows in self.fetch(size):
             some = True
+            if self.see is not None:
+                self.see([row[self.growing()] for row in rows])
             columns = [
                 self.column(name, list(values), name in numbers)
                 for name, values in zip(self.names, zip(*rows, strict=True), strict=True)
@@ -89,6 +98,18 @@ class SqlReading(Reading):
             yield pa.table(columns, names=self.names)
         if not some and self.source.watermark is None:
             raise DataError(f"{self.source.name} has columns and no rows.", "Expected at least one row.")
+
+    def growing(self) -> int:
+        """The place of the watermark column; databases may know it by another case."""
+        wanted = str(self.source.watermark)
+        places = [i for i, name in enumerate(self.names) if name == wanted]
+        places += [i for i, name in enumerate(self.names) if name.lower() == wanted.lower()]
+        if not places:  # SQLite takes a name that it does not know for a text
+            raise ConfigError(
+                f"{self.source.name} has no column {make_visible(wanted)!r}, which data.watermark names.",
+                "Name one that data.table or data.query has.",
+            )
+        return places[0]
 
     def fetch(self, size: int) -> Iterator[Any]:
         try:
@@ -151,7 +172,7 @@ def check_database_file(source: Source, database: str | None) -> None:
         )
 
 
-def statement(source: Source, after: object | None) -> Any:
+def statement(source: Source, after: object | None, dialect: str = "") -> Any:
     """All columns of the table or query, from `after` on where it is given, in the watermark's order.
 
     Rows without a watermark value are read each time: they would be lost otherwise.
@@ -169,7 +190,9 @@ def statement(source: Source, after: object | None) -> Any:
         return chosen
     column: Any = sa.column(source.watermark)
     if after is not None:
-        chosen = chosen.where(sa.or_(column >= after, column.is_(None)))
+        # Numbers stand before all texts in SQLite: behind a text, a new number would never be seen.
+        others = [sa.func.typeof(column) != "text"] if dialect == "sqlite" and isinstance(after, str) else []
+        chosen = chosen.where(sa.or_(column >= after, column.is_(None), *others))
     return chosen.order_by(column)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -160,50 +159,6 @@ def test_an_unreadable_cell_comes_back_as_its_text(table: Any) -> None:
     batch, snapshot = table.take_in()
     assert batch.rows == 2
     assert read_snapshot(snapshot)["n"].tolist() == ["7", "seven"]
-
-
-# ------------------------------------------------------------------------------------------------ databases
-
-
-def rows_of(path: Path, *rows: tuple[Any, ...]) -> None:
-    with sqlite3.connect(path) as database:
-        database.execute("CREATE TABLE IF NOT EXISTS t (id INTEGER, a TEXT, y REAL)")
-        database.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
-
-
-def test_a_database_is_read_from_its_watermark_on(table: Any) -> None:
-    path = table.folder / "d.db"
-    watermark = {"column": "id", "late": 2}
-    table.data = {"source": f"sqlite:///{path}", "table": "t", "key": ["id"], "watermark": watermark}
-    table.columns = {"id": "number", **table.columns}
-    rows_of(path, (1, "x", 1), (2, "x", 2), (5, "x", 5))
-    batch, _ = table.take_in()
-    assert (batch.rows, batch.watermark) == (3, "5")
-    rows_of(path, (4, "late", 4), (7, "x", 7), (2, "too late", 3))
-    batch, snapshot = table.take_in()
-    assert (batch.rows, batch.known, batch.watermark) == (2, 1, "7")
-    assert sorted(read_snapshot(snapshot)["id"]) == [1, 2, 4, 5, 7]
-
-
-def test_a_row_of_the_future_does_not_move_the_watermark(table: Any) -> None:
-    path = table.folder / "d.db"
-    query = "SELECT a, y, CAST(t AS TIMESTAMP) AS t FROM v"
-    table.data = {
-        "source": f"duckdb:///{path}",
-        "query": query,
-        "watermark": {"column": "t", "late": "1 day"},
-    }
-    table.columns = {**table.columns, "t": "time"}
-    import duckdb
-
-    with duckdb.connect(str(path)) as database:
-        database.execute("CREATE TABLE v AS SELECT 'x' AS a, 1.0 AS y, '2024-01-05' AS t")
-        database.execute("INSERT INTO v VALUES ('z', 2, '2099-01-01')")
-    assert table.take_in()[0].watermark == "2024-01-05T00:00:00"
-    with duckdb.connect(str(path)) as database:
-        database.execute("INSERT INTO v VALUES ('late', 3, '2024-01-04 12:00'), ('new', 4, '2024-01-06')")
-    batch, _ = table.take_in()
-    assert (batch.rows, batch.watermark) == (2, "2024-01-06T00:00:00")
 
 
 # ------------------------------------------------------------------------------------------------ killed

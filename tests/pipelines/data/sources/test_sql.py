@@ -1,8 +1,10 @@
 """Databases: PostgreSQL for real, SQLite; tables, queries, watermarks, and what they refuse."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -126,3 +128,33 @@ def test_an_exact_number_that_is_none(rides: str) -> None:
     table = read(source_of(rides, query=query), numbers=frozenset("ab"))
     assert table.to_pydict() == {"a": [None], "b": [0.1]}
     assert read(source_of(rides, query=query)).to_pydict()["b"] == [str(Decimal("0.1"))]
+
+
+KINDS = {
+    "timestamptz": ("'2024-01-01 10:00+02'", "'2024-01-01 08:00:01Z'", "2024-01-01T08:00:00+00:00"),
+    "timestamp": ("'2024-01-01 10:00'", "'2024-01-01 10:00:00.5'", "2024-01-01T10:00:00"),
+    "date": ("'2024-01-01'", "'2024-01-01'", "2024-01-01"),
+    "bigint": ("5000000000", "5000000001", "5000000000"),
+    "numeric(30,0)": ("50000000000000000000", "50000000000000000001", "50000000000000000000"),
+    "float8": ("1.5", "1.5", "1.5"),
+    "text": ("'2024-01-01 10:00'", "'2024-01-01 10:01'", "2024-01-01 10:00"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_marks_of_postgresql(postgres: str, table: Any, kind: str) -> None:
+    first, more, mark = KINDS[kind]
+    engine = sa.create_engine(postgres)
+    name = re.sub(r"\W", "", f"grow_{kind}")
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"CREATE TABLE {name} (a text, y float8, t {kind})"))
+        rows = f"('x', 1, {first}), ('none', 1, NULL)"
+        connection.execute(sa.text(f"INSERT INTO {name} VALUES {rows}"))  # noqa: S608
+    table.data = {"source": postgres, "table": name, "watermark": {"column": "t"}}
+    batch, _ = table.take_in()
+    assert (batch.rows, batch.sources[0].watermark.value) == (2, mark)
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"INSERT INTO {name} VALUES ('new', 2, {more})"))  # noqa: S608
+    engine.dispose()
+    batch, _ = table.take_in()
+    assert (batch.rows, batch.known) == (1, 2)
