@@ -51,7 +51,6 @@ class SourceRead(Record):
     uri: str  # without passwords
     stamp: str
     rows: int
-    first: int = 0  # its rows have `_seq` from here on
     bytes: int | None = None
     found: dict[str, str] = {}
     watermark: Mark | None = None  # of a database with a column that grows
@@ -73,7 +72,7 @@ class Batch(Record):
     sources: list[SourceRead]
     unchanged: int = 0  # sources that were taken in before and not read again
     problems: int = 0  # lines of problems.parquet
-    form: str = ""  # hash of what the definition says of reading: rows of another form are read anew
+    form: str = ""  # what the definition said of reading, as JSON: rows of another form are read anew
     rebuilt: bool = False  # it has all rows, in the form of a changed definition
     replays: bool = False  # it brings rows back from quarantine; they keep their `_seq`
     warnings: list[str] = []

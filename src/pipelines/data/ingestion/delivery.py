@@ -28,24 +28,30 @@ def read_source(
     after, see = (trail.after, trail.see) if trail else (None, None)
     with open_source(source, config.data.format, after, see) as reading:
         found, notes = match_columns(reading.names, config, source.name)
-        numbers = frozenset(theirs for name, theirs in found.items() if type_of(name, config) == "number")
+        numbers = frozenset(theirs for name, theirs in found.items() if is_number(name, config, again))
         for table in reading.tables(numbers, rows_per_part(len(config.columns))):
             if staging.seq == first:
                 notes += new_columns(table, found, source.name)
                 notes += doubtful_days(table, found, config, source.name)
             mine = rename(table, found)
-            staging.add(mine)
             if again:
-                again.see(mine)
+                again.take(table, mine)
+            else:
+                staging.add(mine)
         facts = {**reading.found, "order": order_of(reading.names, found, config)}
+    if again:
+        again.end_delivery()
     staging.end_delivery()
     rows = staging.seq - first
-    read = SourceRead(
-        uri=source.uri, stamp=source.stamp, rows=rows, first=first, bytes=source.bytes, found=facts
-    )
+    read = SourceRead(uri=source.uri, stamp=source.stamp, rows=rows, bytes=source.bytes, found=facts)
     if trail:
         return read.model_copy(update={"watermark": trail.mark}), notes + trail.notes
     return read, notes
+
+
+def is_number(name: str, config: PipelineConfig, again: Rebuild | None) -> bool:
+    """Whether a column may be read as numbers at once: not where its text may be wanted, too."""
+    return type_of(name, config) == "number" and (again is None or again.was_number(name))
 
 
 def rename(table: Any, found: dict[str, str]) -> Any:
