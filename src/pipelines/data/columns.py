@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.config import ColumnType, PipelineConfig
@@ -14,9 +16,24 @@ if TYPE_CHECKING:
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 ZONED = r"(?i).*\d[t ]\d.*(z|[+-]\d\d(:?\d\d)?)"
 FAR = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?"
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+NTH = r"\d{1,2}(st|nd|rd|th)?"
+FULL_DATE = "(?i)" + "|".join(  # what else is there the clock would fill in: '12:30' would be that of today
+    (
+        r"(?<![\d:])\d{4}([-/.])\d{1,2}\1\d{1,2}(?!\d)",
+        r"(?<![\d:])\d{1,2}([-/.])\d{1,2}\2(\d{4}|\d\d)(?!\d)",
+        r"(?<![\d:])(\d{4} \d{1,2} \d{1,2}|\d{1,2} \d{1,2} \d{4}|\d{8})(?!\d)",
+        rf"(?<![\d:]){NTH}[-/. ]*{MONTH}[-/., ]*(\d{{4}}(?!\d)|\d\d(?![\d:]))",
+        rf"{MONTH}[-/. ]*{NTH}[-/., ](.*\D)?\d{{4}}(?!\d)",
+        rf"(?<![\d:])\d{{4}}[-/., ]*{MONTH}[-/. ]*{NTH}(?![\d:])",
+        rf"^\s*({MONTH}[-/., ]*\d{{4}}|\d{{1,2}}[-/.]\d{{4}}|\d{{4}}([-/.]\d{{1,2}})?|\d{{4}}-?Q[1-4])\s*$",
+    )
+)
 DAY_AND_MONTH = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d"
 # Evergreen's own columns beside the user's.
 HIDDEN = ("_row", "_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed")
+EXACT = 2**53  # from here on a 64-bit float may stand for several whole numbers
+WHOLE = r"[+-]?\d+(\.0*)?"
 EPOCHS: tuple[tuple[float, Literal["s", "ms", "us", "ns"]], ...] = (
     (1e17, "ns"),
     (1e14, "us"),
@@ -46,18 +63,43 @@ def convert(values: pd.Series[Any], kind: ColumnType, fmt: Any) -> pd.Series[Any
 
 
 def as_number(values: pd.Series[Any], decimal: str = ".", thousands: str | None = None) -> pd.Series[Any]:
-    """float64, NaN where missing, not a number, or infinite."""
+    """float64, NaN where missing, not a number, infinite, or a whole number that would be rounded."""
     import numpy as np
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(values.dtype):
-        numbers = values.astype("float64")
+        text, numbers = values, values.astype("float64")
     else:
         text = plain_digits(as_text(values).str.strip(), decimal, thousands)
         shaped = text.str.fullmatch(NUMBER, na=False).astype(bool)
         # Not pd.to_numeric: its last digit can differ from that of Arrow, and so would the fingerprint.
         numbers = text.where(shaped, "nan").astype("float64")
+    if not pd.api.types.is_float_dtype(text.dtype):
+        numbers = numbers.mask(rounded(text, numbers))
     return numbers.where(np.isfinite(numbers)) + 0.0  # + 0.0: one zero, not two with different hashes
+
+
+def beyond_exact(numbers: Any) -> bool:
+    """Whether a number is there that may not be what was written: whole ones are rounded beyond 2^53."""
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(numbers).as_py()
+    return any(end is not None and abs(end) >= EXACT for end in ends.values())
+
+
+def rounded(written: pd.Series[Any], numbers: pd.Series[Any]) -> pd.Series[Any]:
+    """Which whole numbers are written that a 64-bit float is not: two ids would become one."""
+    large = (numbers.abs() >= EXACT).to_numpy()
+    lost = large.copy()
+    if large.any():
+        texts = written[large].astype(str).str.strip()
+        lost[large] = [
+            re.fullmatch(WHOLE, text) is not None
+            and math.isfinite(number)
+            and Decimal(text) != Decimal(number)
+            for text, number in zip(texts, numbers[large], strict=True)
+        ]
+    return numbers.isna() | lost
 
 
 def plain_digits(text: pd.Series[Any], decimal: str, thousands: str | None) -> pd.Series[Any]:
@@ -93,12 +135,16 @@ def parse_times(spellings: pd.Series[Any], day_first: bool) -> pd.Series[Any]:
     import pandas as pd
 
     number = spellings.str.fullmatch(r"\d{9,19}(\.\d+)?").astype(bool)
+    dated = spellings.map(lambda text: re.search(FULL_DATE, text) is not None).astype(bool)
     numeric = pd.to_numeric(spellings.where(number), errors="coerce")
     parsed = pd.Series(pd.NaT, spellings.index, dtype="datetime64[ns, UTC]")
     zoned = spellings.str.fullmatch(ZONED).astype(bool)
-    for these in (zoned, ~zoned & ~number):  # apart: pandas reads those without a zone in that of another
+    for these in (
+        zoned & dated,
+        ~zoned & dated & ~number,
+    ):  # apart: pandas reads those without a zone in that of another
         parsed[these] = pd.to_datetime(spellings[these], format="ISO8601", utc=True, errors="coerce")
-    rest = spellings[parsed.isna() & ~number]
+    rest = spellings[parsed.isna() & dated & ~number]
     months = rest.str.extract(DAY_AND_MONTH)[1 if day_first else 0].astype(float)
     rest = rest[~(months > 12)]  # pandas would take such a one the other way round than its neighbours
     if len(rest):

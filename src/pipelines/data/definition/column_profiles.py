@@ -24,6 +24,7 @@ KEY = re.compile(
     r"(.*[_ -])?(id|uuid|guid|key|index|instant|row_?(no|num|number)?|nr|no|unnamed: 0)", re.IGNORECASE
 )
 LEADING_ZERO = re.compile(r"0\d+$")
+BEYOND = "whole numbers beyond 2^53: as numbers they would lose their last digits"
 KEY_REASON = "a key: another value in every row"
 
 
@@ -93,8 +94,9 @@ def infer_type(
         return "text", "", typed(values, "text", fmt)
     if not pd.api.types.is_bool_dtype(present.dtype) and may_be_number(present, fmt):
         numbers = typed(values, "number", fmt)
-        if float(numbers[present.index].notna().mean()) >= 0.98:
-            kind, why = infer_number(name, present, numbers[present.index])
+        read = numbers[present.index]
+        kind, why = infer_number(name, present, read, fmt)
+        if why == BEYOND or float(read.notna().mean()) >= 0.98:
             return kind, why, numbers if kind == "number" else typed(values, kind, fmt)
     if looks_like_time(present, fmt.day_first):
         return "time", "times", typed(values, "time", fmt)
@@ -104,20 +106,26 @@ def infer_type(
     return "text", "", typed(values, "text", fmt)
 
 
-def infer_number(name: str, present: pd.Series[Any], numbers: pd.Series[Any]) -> tuple[ColumnType, str]:
+def infer_number(
+    name: str, present: pd.Series[Any], numbers: pd.Series[Any], fmt: Format
+) -> tuple[ColumnType, str]:
     """A quantity, or digits that name something: calendar codes, postcodes, codes with leading zeros."""
+    if beyond_precision(present[numbers.isna()], fmt):
+        return few_or_text(present), BEYOND
     distinct = numbers.nunique()
     whole = bool((numbers.dropna() % 1 == 0).all())
     if whole and distinct <= 31 and CALENDAR.fullmatch(name):
         return "category", "a calendar code: its size means nothing"
     if whole and CODE.fullmatch(name) and 2 < distinct <= 0.05 * len(present):
         return "category", f"a code, {distinct} of them: its size means nothing"
-    few: ColumnType = "category" if present.nunique() <= 0.05 * len(present) else "text"
     if present.dtype == object and bool(present.str.match(LEADING_ZERO).eq(True).any()):
-        return few, "digits with leading zeros: a code"
-    if beyond_precision(present, numbers):
-        return few, "whole numbers beyond 2^53: as numbers they would lose their last digits"
+        return few_or_text(present), "digits with leading zeros: a code"
     return "number", "0 or 1" if distinct == 2 and set(numbers.dropna().unique()) == {0.0, 1.0} else ""
+
+
+def few_or_text(present: pd.Series[Any]) -> ColumnType:
+    """What digits are that mean no quantity."""
+    return "category" if present.nunique() <= 0.05 * len(present) else "text"
 
 
 def natural(value: str) -> tuple[float, str]:

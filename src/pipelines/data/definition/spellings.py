@@ -141,13 +141,11 @@ def may_be_number(text: pd.Series[Any], fmt: Format) -> bool:
     )
 
 
-def beyond_precision(text: pd.Series[Any], numbers: pd.Series[Any]) -> bool:
-    """Whether whole numbers are there that a 64-bit float cannot tell from their neighbours."""
-    large = numbers.abs() >= 2**53
-    if not bool(large.any()):
-        return False
-    written = text[large].astype(str)
-    return bool(written.str.fullmatch(r"[+-]?\d+").any())
+def beyond_precision(unread: pd.Series[Any], fmt: Format) -> bool:
+    """Whether cells that are not read as numbers are digits: whole numbers that a 64-bit float is not."""
+    digits = unread.astype(str)
+    digits = digits.str.replace(fmt.thousands, "", regex=False) if fmt.thousands else digits
+    return bool(digits.str.fullmatch(rf"\s*[+-]?\d{{16,}}({re.escape(fmt.decimal)}0*)?\s*").any())
 
 
 # ------------------------------------------------------------------------------------------------- labels

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ColumnType, PipelineConfig
-from pipelines.data.columns import convert, type_of
+from pipelines.data.columns import beyond_exact, convert, type_of
 
 if TYPE_CHECKING:
     from pipelines.config import Format
@@ -21,7 +21,7 @@ FORMS: tuple[tuple[str, ColumnType, str], ...] = (  # how cells are written that
     (r"[+-]?\d*,\d+", "number", "decimal: ','"),
     (r"\d{1,2}[/.-]\d{1,2}[/.-]\d.*", "time", "day_first"),
 )
-LONGEST_FOUND = 4096  # characters of a cell that a problem repeats
+TOO_LARGE = "a number of at most 2^53 in size, or type: category"  # or all its digits would not be kept
 
 
 def stored_schema(config: PipelineConfig) -> Any:
@@ -49,8 +49,7 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
 
     `table` has the definition's names; a column that is not there is empty. Numbers are float64, times
     timestamp[us] (naive, zoned ones in UTC), categories and text strings; missing is null. A problem has
-    `row` (from 0), `rule`, `column`, `found` (as written, at most 4,096 characters) and `expected`; its cell
-    is null.
+    `row` (from 0), `rule`, `column`, `found` (as written, whole) and `expected`; its cell is null.
     """
     import pyarrow as pa
 
@@ -64,10 +63,11 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
         given = flatten(found[field.name])
-        values = convert_array(given, type_of(field.name, config), config.data.format)
+        kind = type_of(field.name, config)
+        values = convert_array(given, kind, config.data.format)
         columns.append(values)
         if values.null_count > given.null_count:
-            problems.append(name_problems(given, values, field.name, type_of(field.name, config)))
+            problems.append(name_problems(given, values, field.name, kind, config.data.format))
     return pa.table(columns, schema=schema), pa.concat_tables(problems)
 
 
@@ -106,6 +106,8 @@ def short_number(array: Any, _kind: ColumnType, fmt: Format) -> Any | None:
     try:
         numbers = array.cast(pa.float64()) if texts else pc.cast(array, pa.float64(), safe=False)
     except pa.ArrowInvalid:
+        return None
+    if not pa.types.is_floating(array.type) and beyond_exact(numbers):
         return None
     finite = pc.is_finite(numbers)
     if not pc.all(finite).as_py():  # null, or nothing there, counts as true
@@ -164,24 +166,36 @@ def by_spelling(array: Any, kind: ColumnType, fmt: Format) -> Any:
     return pa.Array.from_pandas(meant, type=stored_type(kind)).take(coded.indices)
 
 
-def name_problems(given: Any, values: Any, column: str, kind: ColumnType) -> Any:
+def name_problems(given: Any, values: Any, column: str, kind: ColumnType, fmt: Format) -> Any:
     """The cells that were there and are not any more."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     rows = pc.indices_nonzero(pc.and_(pc.is_valid(given), pc.is_null(values))).cast(pa.int64())
     found = given.take(rows).cast(pa.string())
-    expected = ("a finite number" if kind == "number" else f"a {kind}") + hint_at_form(found, kind)
     return pa.table(
         [
             rows,
             pa.repeat("value_is_readable", len(rows)),
             pa.repeat(column, len(rows)),
-            pc.utf8_slice_codeunits(found, 0, LONGEST_FOUND),
-            pa.repeat(expected, len(rows)),
+            found,
+            expected(found, kind, fmt),
         ],
         schema=problem_schema(),
     )
+
+
+def expected(found: Any, kind: ColumnType, fmt: Format) -> Any:
+    """What was expected in the place of each unread cell; digits alone are a number too large to keep."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    usual = ("a finite number" if kind == "number" else f"a {kind}") + hint_at_form(found, kind)
+    if kind != "number":
+        return pa.repeat(usual, len(found))
+    bare = pc.replace_substring(found, fmt.thousands, "") if fmt.thousands else found
+    large = pc.match_substring_regex(bare, rf"^\s*[+-]?\d{{16,}}({re.escape(fmt.decimal)}0*)?\s*$")
+    return pc.if_else(large, TOO_LARGE, usual)
 
 
 def hint_at_form(found: Any, kind: ColumnType) -> str:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Format
+from pipelines.data.columns import beyond_exact
 from pipelines.data.sources.dialects import csv_reader, first_record, sniff_delimiter, sniff_quote
 from pipelines.data.sources.encodings import UTF8_BOM, TextStream
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
@@ -195,13 +196,15 @@ class CsvReading(Reading):
         return arrow_csv.read_csv(pa.BufferReader(data), read, parse, convert)
 
     def finite(self, table: pa.Table) -> pa.Table:
-        """The table itself; refuses what Arrow reads as a number and is none, such as `inf`."""
+        """The table itself; refuses what Arrow reads as a number and is none, such as `inf`, or may round."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         for column in table.columns:
-            if pa.types.is_float64(column.type) and pc.all(pc.is_finite(column)).as_py() is False:
-                raise pa.ArrowInvalid("not finite")
+            if not pa.types.is_float64(column.type):
+                continue
+            if pc.all(pc.is_finite(column)).as_py() is False or beyond_exact(column):
+                raise pa.ArrowInvalid("not finite, or not as it is written")
         return table
 
     def tidy(self, table: pa.Table) -> pa.Table:

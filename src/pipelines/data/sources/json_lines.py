@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Format
+from pipelines.data.columns import beyond_exact
 from pipelines.data.sources.csv_text import RECORD_MOST, count_lines
 from pipelines.data.sources.encodings import TextStream
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
@@ -83,6 +84,8 @@ class JsonReading(Reading):
         try:
             table = arrow_json.read_json(pa.BufferReader(data), read, parse)
         except pa.ArrowException:
+            return None
+        if any(pa.types.is_float64(c.type) and beyond_exact(c) for c in table.columns):
             return None
         columns = [self.as_written(table.column(key)) for key in self.keys]
         return pa.table(columns, names=self.names)

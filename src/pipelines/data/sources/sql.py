@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Data, Format
+from pipelines.data.columns import EXACT
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
 from pipelines.data.sources.source import Source, plain_reason
 from pipelines.errors import ConfigError, DataError, EvergreenError
@@ -212,14 +213,21 @@ def refuse_nested(name: str, values: list[Any], source: Source) -> None:
 
 
 def as_floats(values: list[Any]) -> list[Any]:
-    """Decimals as floats; as text where one is no finite number."""
+    """Decimals as floats; as text where one is no finite number, or a whole one that would be rounded."""
     if all(value is None or (isinstance(value, Decimal) and value.is_finite()) for value in values):
-        return [None if value is None else float(value) for value in values]
+        floats = [None if value is None else float(value) for value in values]
+        if all(number is None or abs(number) < EXACT for number in floats):
+            return floats
     return texts(values)
 
 
 def texts(values: list[Any]) -> list[str | None]:
-    return [None if value is None else str(value) for value in values]
+    return [None if value is None else written(value) for value in values]
+
+
+def written(value: Any) -> str:
+    """A value as text; a decimal with all its digits."""
+    return f"{value:f}" if isinstance(value, Decimal) and value.is_finite() else str(value)
 
 
 def failed(source: Source, error: Exception) -> DataError:

@@ -315,3 +315,11 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     init_definition(str(tmp_path / "d.csv"), "y", None, tmp_path / "p.yaml")
     assert time.monotonic() - start < 15
     assert len(load_config(tmp_path / "p.yaml").columns) == 601
+
+
+def test_clock_times_and_long_ids_are_no_times_and_no_numbers(tmp_path: Path) -> None:
+    label = RNG.choice(["a", "b"], N)
+    clock = [f"{i % 24:02}:{i % 60:02}" for i in range(N)]
+    ids = [10**18 + 1 if i == 7 else i % 9 for i in range(N)]  # one that a number would round
+    _, config = propose(tmp_path, label, clock=clock, account=ids, y2=RNG.normal(size=N))
+    assert (config.columns["clock"].type, config.columns["account"].type) == ("text", "category")

@@ -187,3 +187,24 @@ def test_killed_between_any_two_steps_it_has_happened_or_not(table: Any, step: s
     assert [i.state for i in Ledger.open(table.home).intakes("p")] == ["accepted"]
     assert list(table.home.pipeline("p").incoming.iterdir()) == []
     assert table.take_in("a,y\nnext,1\n")[1].rows == 3
+
+
+def test_two_ids_that_a_number_cannot_tell_apart_are_two_rows(table: Any) -> None:
+    table.columns = {"id": "number", **table.columns}
+    for name, text in {
+        "t.csv": "id,a,y\n1234567890123456789,x,1\n1234567890123456788,x,1\n",
+        "t.jsonl": '{"id":1234567890123456787,"a":"x","y":1}\n{"id":1234567890123456786,"a":"x","y":1}\n',
+    }.items():
+        table.data = {"source": name}
+        table.write(text, name)
+        batch = table.stage()
+        assert (batch.rows, batch.known, batch.problems) == (2, 0, 2)
+
+
+def test_two_long_unread_cells_are_two_rows(table: Any) -> None:
+    table.columns = {"n": "number", **table.columns}
+    start = "x" * 5000
+    batch, _ = table.take_in(f"n,a,y\n{start}1,x,1\n{start}2,x,1\n7,x,1\n", {0: "bad", 1: "bad"})
+    assert (batch.rows, batch.known) == (3, 0)
+    kept = open_table(table.home.pipeline("p").quarantine).to_pyarrow_table()["_unread"].to_pylist()  # type: ignore[union-attr]
+    assert sorted(kept) == [f'{{"n":"{start}{i}"}}' for i in (1, 2)]

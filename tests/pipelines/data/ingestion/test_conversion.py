@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.config import Format, PipelineConfig
-from pipelines.data.ingestion.conversion import by_spelling, convert_array, convert_table, flatten
+from pipelines.data.ingestion.conversion import (
+    TOO_LARGE,
+    by_spelling,
+    convert_array,
+    convert_table,
+    flatten,
+)
 from pipelines.data.ingestion.fingerprints import fingerprint
+from pipelines.data.ingestion.schema import likely_type
 
 
 def definition(fmt: dict[str, Any] | None = None, **types: str) -> PipelineConfig:
@@ -132,3 +140,77 @@ def test_a_fingerprint_is_of_names_and_values() -> None:
         ).tolist()
         != prints
     )
+
+
+# ------------------------------------------------------------------------------------------------
+# what would become something else
+
+
+@pytest.mark.parametrize(
+    "text", ["12:30", "now", "today", "Tuesday", "12:30 Jan 2024", "Jan 5", "5 Jan 12:30"]
+)
+def test_no_time_is_filled_in_from_the_clock(text: str) -> None:
+    assert convert_array(pa.array([text]), "time", Format()).to_pylist() == [None]
+    assert likely_type(pa.chunked_array([[text, None]])) == "category"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("3/12/16 12:30", datetime(2016, 3, 12, 12, 30)),
+        ("12:30 2016-03-12", datetime(2016, 3, 12, 12, 30)),
+        ("Sat Mar 12 12:30:00 2016", datetime(2016, 3, 12, 12, 30)),
+        ("12-Mar-16", datetime(2016, 3, 12)),
+        ("March 12th, 2016", datetime(2016, 3, 12)),
+        ("12.3.2016", datetime(2016, 12, 3)),
+        ("20160312", datetime(2016, 3, 12)),
+        ("20160312T123000", datetime(2016, 3, 12, 12, 30)),
+        ("2016/3/12 1:30 PM", datetime(2016, 3, 12, 13, 30)),
+        ("2016", datetime(2016, 1, 1)),
+        ("Mar 2016", datetime(2016, 3, 1)),
+    ],
+)
+def test_a_full_date_in_any_spelling(text: str, expected: datetime) -> None:
+    assert convert_array(pa.array([text]), "time", Format()).to_pylist() == [expected]
+
+
+IDS = [1234567890123456789, 2**53 + 1]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([*map(str, IDS), "7"]),
+        pa.array([*(f" {i}.0" for i in IDS), "7"]),
+        pa.array([*IDS, 7], pa.int64()),
+        pa.array([*(-i for i in IDS), 7], pa.int64()),
+        pa.array([*(2**63 + i for i in IDS), 7], pa.uint64()),
+        pa.array([*map(Decimal, IDS), Decimal(7)], pa.decimal128(25, 2)),
+    ],
+)
+def test_no_id_is_rounded(cells: Any) -> None:
+    rows, problems = convert_table(pa.table({"n": cells, "y": [1, 2, 3]}), definition(n="number"))
+    assert rows["n"].to_pylist() == [None, None, 7.0]
+    assert len(set(problems["found"].to_pylist())) == 2
+    assert set(problems["expected"].to_pylist()) == {TOO_LARGE}
+
+
+def test_what_is_large_and_exact_stays_a_number() -> None:
+    texts = ["1e300", "9007199254740993.5", "1152921504606846976", "9007199254740992", "0" * 30 + "1"]
+    read = convert_array(pa.array(texts), "number", Format()).to_pylist()
+    assert read == [1e300, 9007199254740994.0, 2.0**60, 2.0**53, 1.0]
+    assert convert_array(pa.array([2**60, 2**53]), "number", Format()).to_pylist() == [2.0**60, 2.0**53]
+    assert convert_array(pa.array([1e300, 0.5]), "number", Format()).to_pylist() == [1e300, 0.5]
+
+
+def test_digits_between_marks_are_too_large_too() -> None:
+    fmt = {"decimal": ",", "thousands": "."}
+    table = pa.table({"n": ["1.234.567.890.123.456.789", "x"], "y": [1, 2]})
+    _, problems = convert_table(table, definition(fmt, n="number"))
+    assert problems["expected"].to_pylist() == [TOO_LARGE, "a finite number"]
+
+
+def test_an_unread_cell_keeps_its_whole_text() -> None:
+    text = "x" * 10_000
+    _, problems = convert_table(pa.table({"n": [text], "y": [1]}), definition(n="number"))
+    assert problems["found"].to_pylist() == [text]

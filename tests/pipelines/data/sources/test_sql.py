@@ -158,3 +158,9 @@ def test_marks_of_postgresql(postgres: str, table: Any, kind: str) -> None:
     engine.dispose()
     batch, _ = table.take_in()
     assert (batch.rows, batch.known) == (1, 2)
+
+
+def test_an_exact_number_keeps_its_digits(rides: str) -> None:
+    query = "SELECT 12345678901234567891::numeric AS a, 9007199254740993::bigint AS b"
+    table = read(source_of(rides, query=query), numbers=frozenset("ab"))
+    assert table.to_pydict() == {"a": ["12345678901234567891"], "b": [9007199254740993]}
