@@ -18,14 +18,18 @@ from pipelines.data.sources import (
     open_source,
     sample_rows,
 )
-from pipelines.data.sources.source import scheme_of
+from pipelines.data.sources.hiding import is_web, scheme_of, user_of
 from pipelines.errors import DataError
 from pipelines.records import Record, Task
 
 PROFILED = 200_000  # rows at most
 PROFILED_CELLS = 20_000_000
 SECRET = "EVERGREEN_SOURCE_PASSWORD"  # noqa: S105 - its name
-SIGNED = re.compile(r"(?i)([?&][^=&]*(?:sig|token|key|secret|passw|credential)[^=&]*=)([^&]*)")
+SIGNED = re.compile(
+    r"(?i)([?&](?:[^=&]*(?:sig|token|key|secret|pass|pwd|credential)[^=&]*|code|auth|odbc_connect)=)([^&]*)"
+)
+    r"(?i)([?&][^=&]*(?:sig|token|key|secret|pass|pwd|credential|auth|code|odbc_connect)[^=&]*=)([^&]*)"
+)
 
 
 class ColumnChoice(Record):
@@ -102,9 +106,10 @@ def without_secrets(address: str) -> tuple[str, list[str]]:
         names.append(SECRET if not names else f"{SECRET}_{len(names) + 1}")
         return f"${{{names[-1]}}}"
 
-    password = urlsplit(address).password
-    if password:
-        address = address.replace(f":{password}@", f":{variable(password)}@", 1)
+    user, colon, password = user_of(address.partition("://")[2]).partition(":")
+    secret = password or (user if is_web(address) else "")  # https://TOKEN@host
+    if secret:
+        address = address.replace(f"{colon}{secret}@", f"{colon}{variable(secret)}@", 1)
     address = SIGNED.sub(lambda match: match[1] + variable(match[2]), address)
     said = [
         f"{name} stands in the definition for a secret of the address: export {name}=... first."

@@ -7,7 +7,8 @@ from typing import Any
 
 from pipelines.config import Format
 from pipelines.data.sources.columnar import TypedReading
-from pipelines.data.sources.source import Source, hide_secrets, plain_reason
+from pipelines.data.sources.hiding import hide_secrets
+from pipelines.data.sources.source import Source, plain_reason
 from pipelines.environment import variable
 from pipelines.errors import DataError
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipelines.config import Data
 from pipelines.data.sources.finding_rules import EXPECTED, TABLE_ENDINGS, hidden_name
-from pipelines.data.sources.source import Source, absent, expand, local_source, scheme_of
+from pipelines.data.sources.hiding import scheme_of
+from pipelines.data.sources.source import Source, absent, expand, local_source
 from pipelines.errors import DataError
 from pipelines.markdown import make_visible
 
@@ -25,7 +28,13 @@ def find_sources(data: Data, folder: Path, extra: list[str] | None = None) -> li
     found += [source for part in extra or [] for source in sources_of(part, Path.cwd(), data)]
     if not found:
         raise DataError("data.source is empty.", "Name a file, a folder of them, a glob or an address.")
-    return list({(source.address, source.table, source.query): source for source in found}.values())
+    return told_apart(list({(s.address, s.table, s.query): s for s in found}.values()))
+
+
+def told_apart(sources: list[Source]) -> list[Source]:
+    """The sources; those that are shown alike are read whole each time, for the ledger takes them for one."""
+    shown = Counter(source.uri for source in sources)
+    return [s if shown[s.uri] == 1 else replace(s, stamp="", watermark=None) for s in sources]
 
 
 def find_files(source: str | list[str], folder: Path) -> list[Path]:

@@ -63,7 +63,7 @@ class Reading(ABC):
 
     def check_unchanged(self) -> None:
         """Raises DataError when the source is not what it was when it was found."""
-        if self.now().stamp != self.source.stamp:
+        if self.source.stamp and self.now().stamp != self.source.stamp:
             raise DataError(
                 f"{self.source.name} is still being written: it changed while it was read.", STILL_WRITTEN
             )

@@ -7,7 +7,8 @@ import tempfile
 from typing import IO, Any
 
 from pipelines.data.sources.finding_rules import EXPECTED, TABLE_ENDINGS, hidden_name
-from pipelines.data.sources.source import Source, hide_secrets, plain_reason, scheme_of
+from pipelines.data.sources.hiding import hide_secrets, scheme_of
+from pipelines.data.sources.source import Source, plain_reason
 from pipelines.errors import ConfigError, DataError, EvergreenError
 
 PATIENCE = {"connect": 10, "read": 60}  # seconds without an answer after which a store is given up

@@ -8,13 +8,12 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
+from pipelines.data.sources.hiding import without_secrets_of
 from pipelines.environment import variable
 from pipelines.errors import ConfigError, DataError
 from pipelines.markdown import make_visible
 
-SECRETS = re.compile(r"(?i)([?&][^=&]*(?:sig|token|key|secret|passw|credential)[^=&]*=)[^&]*")
 STILL_WRITTEN = "Run again when it is whole; a writer does well to use another name and rename it at the end."
 
 
@@ -55,30 +54,13 @@ def expand(address: str) -> str:
     return re.sub(r"\$\{(\w+)\}", value, address)
 
 
-def scheme_of(address: str) -> str:
-    """`s3` of s3://bucket/key; empty for a path."""
-    scheme, mark, _ = address.partition("://")
-    return scheme.lower() if mark and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme) else ""
-
-
-def hide_secrets(address: str) -> str:
-    """The address without its password, and without the values of signing parameters."""
-    try:
-        password = urlsplit(address).password
-    except ValueError:
-        password = None
-    if password:
-        address = address.replace(f":{password}@", ":***@", 1)
-    return SECRETS.sub(r"\1***", address)
-
-
 def plain_reason(error: BaseException, source: Source) -> str:
     """The first line of what a library says, without the secrets of the source's address."""
     text = str(getattr(error, "strerror", None) or error).strip() or type(error).__name__
-    password = urlsplit(source.address).password if scheme_of(source.address) else None
-    for secret in filter(None, (source.address, password)):
-        text = text.replace(secret, source.uri if secret == source.address else "***")
-    return make_visible(hide_secrets(text.splitlines()[0])[:300]).rstrip(".")
+    line = (
+        text.replace(source.address, source.uri).splitlines()[0] if source.address else text.splitlines()[0]
+    )
+    return make_visible(without_secrets_of(source.address, line)[:300]).rstrip(".")
 
 
 def file_stamp(status: os.stat_result) -> str:

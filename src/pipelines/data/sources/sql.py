@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Data, Format
 from pipelines.data.columns import EXACT
+from pipelines.data.sources.hiding import shown_value
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
 from pipelines.data.sources.source import Source, plain_reason
 from pipelines.errors import ConfigError, DataError, EvergreenError
@@ -28,7 +29,7 @@ def sql_source(address: str, data: Data) -> Source:
     from sqlalchemy.exc import ArgumentError
 
     try:
-        shown = make_url(address).render_as_string(hide_password=True)
+        shown = shown_address(make_url(address))
     except (ArgumentError, ValueError) as error:
         raise ConfigError(
             "data.source is not a database address that SQLAlchemy can read.",
@@ -41,6 +42,14 @@ def sql_source(address: str, data: Data) -> Source:
         )
     watermark = data.watermark.column if data.watermark else None
     return Source(shown, "", None, "sql", address, data.table, data.query, watermark)
+
+
+def shown_address(url: Any) -> str:
+    """The address without its password, and without the values of parameters but harmless ones."""
+    pairs = [(k, v) for k, said in url.query.items() for v in ([said] if isinstance(said, str) else said)]
+    start = str(url.set(query={}).render_as_string(hide_password=True))
+    query = "&".join(f"{name}={shown_value(name, value)}" for name, value in pairs)
+    return f"{start}?{query}" if query else start
 
 
 class SqlReading(Reading):

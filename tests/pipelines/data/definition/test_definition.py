@@ -291,6 +291,10 @@ def test_a_table_of_a_database(tmp_path: Path, table: str | None, query: str | N
             "https://h/a.csv?a=1&sig=abc&token=def",
             "https://h/a.csv?a=1&sig=${EVERGREEN_SOURCE_PASSWORD}&token=${EVERGREEN_SOURCE_PASSWORD_2}",
         ),
+        (
+            "https://abc@h/a.csv?pwd=x",
+            "https://${EVERGREEN_SOURCE_PASSWORD}@h/a.csv?pwd=${EVERGREEN_SOURCE_PASSWORD_2}",
+        ),
         ("data/a?token=1.csv", "data/a?token=1.csv"),
     ],
 )

@@ -75,7 +75,7 @@ def test_no_secret_is_shown(web: str, tmp_path: Path, monkeypatch: pytest.Monkey
     host = web.removeprefix("http://")
     [source] = sources(f"http://me:${{WORD}}@{host}/t.csv?X-Amz-Signature=${{WORD}}&v=1")
     assert "hush" not in repr(source)
-    assert source.uri == f"http://me:***@{host}/t.csv?X-Amz-Signature=***&v=1"
+    assert source.uri == f"http://***@{host}/t.csv?X-Amz-Signature=***&v=1"
     for broken in (
         f"http://me:hush@{host}/none.csv",
         f"http://me:hush@127.0.0.1:{free_port()}/t.csv?sig=hush",
@@ -85,6 +85,14 @@ def test_no_secret_is_shown(web: str, tmp_path: Path, monkeypatch: pytest.Monkey
         assert "hush" not in str(caught.value)
     with pytest.raises(ConfigError, match=r"\$\{NOT_SET\}"):
         sources("s3://${NOT_SET}/t.csv")
+
+
+def test_addresses_that_are_shown_alike_are_both_read(web: str, tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    said = Data(source=[f"{web}/t.csv?part=1", f"{web}/t.csv?part=2"], target="y")
+    found = find_sources(said, tmp_path)
+    assert [(source.uri, source.stamp) for source in found] == [(f"{web}/t.csv?part=***", "")] * 2
+    assert [rows(source) for source in found] == [2, 2]
 
 
 @pytest.fixture
