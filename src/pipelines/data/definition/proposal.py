@@ -28,8 +28,6 @@ SECRET = "EVERGREEN_SOURCE_PASSWORD"  # noqa: S105 - its name
 SIGNED = re.compile(
     r"(?i)([?&](?:[^=&]*(?:sig|token|key|secret|pass|pwd|credential)[^=&]*|code|auth|odbc_connect)=)([^&]*)"
 )
-    r"(?i)([?&][^=&]*(?:sig|token|key|secret|pass|pwd|credential|auth|code|odbc_connect)[^=&]*=)([^&]*)"
-)
 
 
 class ColumnChoice(Record):
