@@ -10,6 +10,7 @@ import glob
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ SHORT = 60  # characters of a text that are looked at
 LARGE = 1e100  # beyond it squares overflow: such numbers are counted, and left out of mean and correlation
 FEW = 500  # different values of a sample that are counted in one scan with those of other columns
 TOGETHER = 25  # columns of one scan: it holds a row group of them in memory
+MOST_TOGETHER = 250  # of a wide table: each scan looks at what all its columns are, and more gain nothing
+CELLS_TOGETHER = 1_000_000  # of such a scan
 WIDE = 200  # columns of a table whose scans are too short for two threads
 MEMORY = "1300MB"
 TENTHS = ", ".join(f"0.{i}" for i in range(1, 10))
@@ -122,12 +125,14 @@ def choose_bins(
 ) -> dict[str, Bins]:
     """Deciles, or the values themselves where they are few or no numbers, of an even sample of the rows."""
     whole = draw_sample(connection, rows, len(columns))
+    drawn = min(rows, sample_size(len(columns)))
     numbers = [name for name, kind in columns.items() if kind in {"number", "time"}]
-    counts = ask_columns(connection, columns, lambda c: f"count({c}), approx_count_distinct({c})", "sample")
-    spread = ask_columns(connection, numbers, lambda c: f"max({c}), quantile_disc({c}, [{TENTHS}])", "sample")
+    ask = partial(ask_columns, connection, table="sample", rows=drawn)
+    counts = ask(columns, lambda c: f"count({c}), approx_count_distinct({c})")
+    spread = ask(numbers, lambda c: f"max({c}), quantile_disc({c}, [{TENTHS}])")
     discrete = [name for name in numbers if columns[name] == "number" and is_discrete(*counts[name])]
     wanted = [*discrete, *(name for name in columns if name not in spread)]
-    values = frequent_values(connection, wanted, counts)
+    values = frequent_values(connection, wanted, counts, drawn)
     bins = {name: Bins(cuts=cuts_of(*spread[name])) for name in numbers}
     bins |= {
         name: Bins(values=[v for v, n in values[name] if n > 1][:FREQUENT])
@@ -168,11 +173,11 @@ def draw_sample(connection: duckdb.DuckDBPyConnection, rows: int, columns: int) 
 
 
 def frequent_values(
-    connection: duckdb.DuckDBPyConnection, names: list[str], counts: dict[str, tuple[Any, ...]]
+    connection: duckdb.DuckDBPyConnection, names: list[str], counts: dict[str, tuple[Any, ...]], rows: int
 ) -> dict[str, list[tuple[Any, int]]]:
     """The sample's values with their counts, the most frequent first; of many, `FREQUENT` of them."""
     few = [name for name in names if counts[name][1] <= FEW]
-    tallies = ask_columns(connection, few, lambda c: f"histogram({c})", "sample")
+    tallies = ask_columns(connection, few, lambda c: f"histogram({c})", "sample", rows)
     found = {name: list(dict(tally or {}).items()) for name, (tally,) in tallies.items()}
     for name in names:
         if name not in found:
@@ -192,16 +197,25 @@ def ask_columns(
     names: Iterable[str],
     ask: Callable[[str], str],
     table: str = "source",
+    rows: int = SAMPLED,
 ) -> dict[str, tuple[Any, ...]]:
-    """The answers to the same aggregates of each column, `TOGETHER` columns in a scan."""
+    """The answers to the same aggregates of each column, some columns of a table of `rows` in a scan."""
     names = list(names)
     found: dict[str, tuple[Any, ...]] = {}
-    for start in range(0, len(names), TOGETHER):
-        part = names[start : start + TOGETHER]
+    step = columns_together(len(names), rows)
+    for start in range(0, len(names), step):
+        part = names[start : start + step]
         parts = [f"row({ask(label(name))})" for name in part]
         answer = connection.execute(f"SELECT {', '.join(parts)} FROM {table}").fetchall()[0]  # noqa: S608
         found |= dict(zip(part, answer, strict=True))
     return found
+
+
+def columns_together(columns: int, rows: int) -> int:
+    """How many columns one scan looks at: `TOGETHER`, more where there are many of few rows."""
+    if columns <= WIDE:
+        return TOGETHER
+    return max(TOGETHER, min(MOST_TOGETHER, CELLS_TOGETHER // max(rows, 1)))
 
 
 def outcome(columns: dict[str, ColumnType], target: str, positive: str | None) -> str | None:
@@ -245,7 +259,7 @@ def count_columns(
         tally = counts if marks else "NULL"
         return f"count({column}), {different.format(column)}, {numeric}, {ends}, {relation}, {tally}"
 
-    found = ask_columns(connection, columns, ask)
+    found = ask_columns(connection, columns, ask, rows=rows)
     return {name: column_of(columns[name], rows, bins[name], found[name]) for name in columns}
 
 

@@ -182,3 +182,11 @@ def test_files_that_are_gone_are_named(home: Home, keep: Any, define: Any, trips
         file.unlink()
     with pytest.raises(DataError, match="parquet"):
         snapshot_statistics(home, snapshot, define())
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "together"),
+    [(30, 100, 25), (5000, 1000, 250), (5000, 10_000, 100), (5000, 10**8, 25), (5000, 0, 250)],
+)
+def test_a_wide_table_of_few_rows_is_scanned_in_few_scans(columns: int, rows: int, together: int) -> None:
+    assert counting.columns_together(columns, rows) == together
