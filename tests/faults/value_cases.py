@@ -125,7 +125,7 @@ NUMBERS = [
         accepted=59,
         quarantined=1,
         read_as=without(1),
-        says=("be_between on minutes: 1 of 60 rows",),
+        says=("value_is_readable on minutes: 1 of 60 rows", "at most 2\\^53"),
     ),
     Case(
         "huge integers as categories",
