@@ -38,7 +38,7 @@ def read_source(
                 again.take(table, mine)
             else:
                 staging.add(mine)
-        facts = {**reading.found, "order": order_of(reading.names, found, config)}
+        facts = {**reading.found, **dates(found, config), "order": order_of(reading.names, found, config)}
     if again:
         again.end_delivery()
     staging.end_delivery()
@@ -57,6 +57,13 @@ def is_number(name: str, config: PipelineConfig, again: Rebuild | None) -> bool:
 def rename(table: Any, found: dict[str, str]) -> Any:
     """The table's columns that the definition has, under its names."""
     return table.select(list(found.values())).rename_columns(list(found))
+
+
+def dates(found: dict[str, str], config: PipelineConfig) -> dict[str, str]:
+    """How dates such as 3/12/2016 are read, where there are times; 2016-12-03 is read as it stands."""
+    if not any(type_of(name, config) == "time" for name in found):
+        return {}
+    return {"dates": "day first" if config.data.format.day_first else "month first"}
 
 
 def order_of(names: list[str], found: dict[str, str], config: PipelineConfig) -> str:
