@@ -8,8 +8,8 @@ from prefect import flow
 
 from pipelines.home import Home
 from pipelines.intake import IntakeOutcome, ReplayOutcome, describe_intake, describe_replay
-from pipelines.registration import open_pipeline
 from pipelines.lock import one_at_a_time
+from pipelines.registration import open_pipeline
 from tasks.data import accept_batch, accept_replay, stage_batch, stage_replay
 from tasks.publishing import publish_validation
 from tasks.validation import validate_batch

@@ -7,6 +7,7 @@ from prefect import flow
 from pipelines.evaluation.report import render_judgment
 from pipelines.gates import judge, overall
 from pipelines.home import Home
+from pipelines.lock import one_at_a_time
 from pipelines.outcomes import (
     describe_outcome,
     keep_out,
@@ -24,7 +25,6 @@ from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
-from pipelines.lock import one_at_a_time
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
 from tasks.publishing import publish, publish_validation
