@@ -34,7 +34,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     home = Home.at()
     name = add_rush_hour(pipeline, home)
     config, cause = open_pipeline(home, name), outcomes.open_cause(home, name, None, "two kinds of model")
-    report = validation.validate_batch(config, batch := data.stage_batch(config, home, wait_for=[name]))
+    report = validation.validate_batch(config, home, batch := data.stage_batch(config, home, wait_for=[name]))
     snapshot = data.accept_batch(home, batch, report)
     tries, champion = [], promotion.champion_model(home, config.pipeline)
     for kind in ("network", "gradient_boosting"):
@@ -44,11 +44,11 @@ def two_models(pipeline: str) -> TrainOutcome:
         measured = evaluation.evaluate_model.submit(config, attempt, trained, champion)
         tries.append((config, attempt, trained, measured))
     config, attempt, trained, measured = max(tries, key=lambda t: t[3].result().baseline_difference.value)
-    if known := outcomes.known_outcome(home, attempt):
+    if known := outcomes.known_outcome(home, attempt, batch, report):
         return known
     verdicts = gates.judge(measured.result(), config.gates)
     run_id = registry.log_attempt(config, home, trained, attempt, measured, verdicts, wait_for=[tries])
-    outcome = outcomes.describe_outcome(attempt, report, measured.result(), verdicts, run_id)
+    outcome = outcomes.describe_outcome(attempt, batch, report, measured.result(), verdicts, run_id)
     if (verdict := gates.overall(verdicts)) != "pass":
         return outcomes.keep_out(home, outcome, verdict, {})
     evaluation.keep_reference(config, attempt, trained, wait_for=[run_id])

@@ -47,13 +47,12 @@ def test_status_names_what_runs(city: City) -> None:
     code, status = city.evergreen("status")
     assert code == 0
     assert set(status["endpoints"]) == {"prefect", "mlflow", "ray", "serving"}
-    assert status["pipelines"] == [
-        {
-            "name": "rides",
-            "champion": 2,
-            "last_window": {"start": "2025-06-14 00:00:00", "verdict": "healthy"},
-        }
-    ]
+    [rides] = status["pipelines"]
+    assert (rides["name"], rides["champion"]) == ("rides", 2)
+    assert rides["last_window"] == {"start": "2025-06-14 00:00:00", "verdict": "healthy"}
+    rows = rides["last_batch"]["rows"]
+    assert rows["accepted"] > 0
+    assert rows["read"] == sum(rows[name] for name in ("known", "accepted", "quarantined", "refused"))
 
 
 def test_everything_listens_on_loopback_alone(city: City) -> None:
