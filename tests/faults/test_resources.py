@@ -177,16 +177,15 @@ def test_a_cell_of_20_megabytes_is_one_cell(
     check_next(pipeline)
 
 
-@pytest.mark.slow
-def test_a_million_rows_of_nothing_but_unreadable_cells_are_refused(pipeline: Pipeline) -> None:
+def test_rows_of_nothing_but_unreadable_cells_are_refused(pipeline: Pipeline) -> None:
     path = pipeline.inbox / "delivery.csv"
-    lines = (f"never{i},no{i},far{i},long{i},late{i % 2}\n" for i in range(1_000_000))
+    lines = (f"never{i},no{i},far{i},long{i},late{i % 2}\n" for i in range(300_000))
     path.write_text(HEADER.decode() + "".join(lines), encoding="utf-8")
     ending = ingest(pipeline, path)
     assert ending.error == "DataRefused"
     assert ending.counts is not None
-    assert ending.counts["read"] == ending.counts["refused"] == 1_000_000
-    assert "value_is_readable on minutes: 1000000 of 1000000 rows" in ending.said
+    assert ending.counts["read"] == ending.counts["refused"] == 300_000
+    assert "value_is_readable on minutes: 300000 of 300000 rows" in ending.said
     assert len(pipeline.held()) == HELD
     check_next(pipeline)
 
