@@ -181,9 +181,3 @@ def ask(sql: str, parameters: Iterable[object] = (), **tables: Any) -> pd.DataFr
                 name, table.to_pyarrow_dataset() if hasattr(table, "to_pyarrow_dataset") else table
             )
         return connection.execute(sql, list(parameters)).df()
-
-
-def read_columns(path: Path, columns: list[str]) -> Any | None:
-    """Some columns as an Arrow table; None where there is no table."""
-    table = open_table(path)
-    return None if table is None else table.to_pyarrow_dataset().to_table(columns=columns)
