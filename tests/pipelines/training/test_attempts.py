@@ -25,7 +25,7 @@ from pipelines.models.bundle import load_bundle
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import fit_model, is_locked, plan_attempt, read_epochs
 
-EPOCHS = 40  # long enough to be interrupted, at some 30 ms each
+EPOCHS = 100  # long enough for a second caller to start meanwhile, at some 30 ms each
 Plan = Callable[..., tuple[PipelineConfig, Attempt]]
 
 

@@ -20,7 +20,7 @@ from pipelines.data.statistics.counting import (
     outcome,
 )
 from pipelines.data.storage.tables import open_table
-from pipelines.errors import DataError
+from pipelines.errors import DataError, writing
 from pipelines.home import Home
 from pipelines.records import Record, Snapshot
 
@@ -114,7 +114,8 @@ def read_statistics(path: Path) -> TableStatistics | None:
 
 
 def write_statistics(path: Path, found: TableStatistics) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    waiting = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    waiting.write_text(found.model_dump_json(), encoding="utf-8")
-    waiting.replace(path)
+    with writing("the statistics of a snapshot", path.parent, "they are counted again"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        waiting = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        waiting.write_text(found.model_dump_json(), encoding="utf-8")
+        waiting.replace(path)
