@@ -35,7 +35,8 @@ def stage_batch(config: PipelineConfig, home: Home, extra: list[str] | None = No
     held = open_table(folder.rows) or open_table(folder.quarantine)
     rebuild = bool(taken) and taken[-1].batch.form != form and held is not None
     sources = find_sources(config.data, config.folder, extra)
-    fresh = sources if rebuild else [s for s in sources if not s.stamp or s.stamp != stamps(taken).get(s.uri)]
+    seen = {} if rebuild else stamps(taken)
+    fresh = [source for source in sources if not source.stamp or source.stamp != seen.get(source.uri)]
     watermarks = Watermarks.of(config, [] if rebuild else taken)
     with Staging(config, home, rebuild=rebuild) as staging:
         again = Rebuild(config, folder, taken[-1].batch.form, staging) if rebuild else None

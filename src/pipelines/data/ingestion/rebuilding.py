@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.config import Column, Format, PipelineConfig
 from pipelines.data.columns import type_of
 from pipelines.data.ingestion.conversion import convert_table
-from pipelines.data.ingestion.held import Held
+from pipelines.data.ingestion.held import Held, find
 from pipelines.data.ingestion.preparing import prints_of
 from pipelines.data.ingestion.schema import find_name
 from pipelines.data.ingestion.staging import Staging
@@ -58,21 +58,20 @@ class Rebuild:
         self.rows, self.quarantine = open_table(folder.rows), open_table(folder.quarantine)
         tables = (self.rows, self.quarantine)
         self.version = "-".join(str(t.version()) if t is not None else "none" for t in tables)
-        self.repaired = Held.of(self.repaired_prints())
+        self.repaired = Held.of(self.repaired_rows(["_row"])["_row"].to_numpy().copy())
         self.renamed: list[tuple[Any, Any]] = []  # fingerprints of originals of repaired rows: before, now
         self.delivery: list[Any] = []
         self.matched: list[tuple[Any, Any]] = []  # of each delivery its fingerprints, and how many of each
 
-    def repaired_prints(self) -> Any:
-        """Fingerprints of rows as their sources have them, whose repaired form was accepted."""
-        import numpy as np
+    def repaired_rows(self, columns: list[str] | None = None) -> Any:
+        """Rows as their sources have them, whose repaired form was accepted."""
+        import pyarrow as pa
         import pyarrow.dataset as ds
 
         if self.quarantine is None:
-            return np.empty(0, dtype=np.int64)
+            return pa.table({"_row": pa.array([], pa.int64())})
         repaired = ds.field("_replayed").is_valid() & ds.field("_row").is_valid()
-        data = self.quarantine.to_pyarrow_dataset()
-        return data.to_table(columns=["_row"], filter=repaired)["_row"].to_numpy().copy()
+        return self.quarantine.to_pyarrow_dataset().to_table(columns=columns, filter=repaired)
 
     # -------------------------------------------------------------------------------------- read again
 
@@ -156,13 +155,11 @@ class Rebuild:
         """Leave beside the parts, in the new form, what quarantine remembers of repaired rows."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.dataset as ds
         from pyarrow import parquet
 
-        if not len(self.repaired.hashes) or self.quarantine is None:
+        if not len(self.repaired.hashes):
             return
-        repaired = ds.field("_replayed").is_valid() & ds.field("_row").is_valid()
-        rows = self.quarantine.to_pyarrow_dataset().to_table(filter=repaired)
+        rows = self.repaired_rows()
         texts = with_unread(rows, self.before.data.format)
         names = [name for name in self.config.columns if name in texts.column_names]
         typed, problems = convert_table(texts.select(names), self.config)
@@ -170,9 +167,8 @@ class Rebuild:
         now = prints_of(typed, problems)
         for old, new in self.renamed:
             order = np.argsort(old)
-            places = np.minimum(np.searchsorted(old[order], before), len(old) - 1)
-            there = old[order][places] == before
-            now[there] = new[order][places[there]]
+            there, places = find(old[order], before)
+            now[there] = new[order][places]
         for name in ("_seq", "_batch", "_reason", "_quarantined_at", "_unread", "_replayed"):
             typed = typed.append_column(name, rows[name])
         typed = typed.append_column("_row", pa.array(now))

@@ -26,6 +26,8 @@ def finish_intakes(home: Home, pipeline: str) -> None:
 
 def settle_replays(home: Home, pipeline: str) -> None:
     """Note what replays have brought back and could not note themselves, because they were killed."""
+    if open_table(home.pipeline(pipeline).quarantine) is None:  # and so nothing was ever replayed
+        return
     replays = [intake.batch.id for intake in Ledger.open(home).intakes(pipeline) if intake.batch.replays]
     if replays:
         note_return(home, pipeline, replays)
