@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+# A clock may be wrong, or in another zone; what is dated further ahead than this is a mistake.
+AHEAD = timedelta(days=1)
 
 
 def now() -> datetime:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipelines.clock import now
+from pipelines.clock import AHEAD, now
 from pipelines.config import PipelineConfig
 from pipelines.validation.decide import EXAMPLES, Finding
 from pipelines.validation.rows import Broken, row_rule
@@ -15,7 +14,6 @@ from pipelines.validation.words import shorten, spell_value
 if TYPE_CHECKING:
     from pipelines.records import OnFailure
 
-AHEAD = timedelta(days=1)  # clocks and time zones differ by less
 CLASSES_NAMED = 10
 
 

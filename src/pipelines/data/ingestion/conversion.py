@@ -54,9 +54,8 @@ def convert_table(table: Any, config: PipelineConfig) -> tuple[Any, Any]:
     import pyarrow as pa
 
     schema = stored_schema(config)
-    found = dict(
-        zip(table.column_names, table.columns, strict=True)
-    )  # Arrow seeks a name among all, each time
+    # Arrow seeks a name among all of them, each time.
+    found = dict(zip(table.column_names, table.columns, strict=True))
     columns, problems = [], [problem_schema().empty_table()]
     for field in schema:
         if field.name not in found:

@@ -14,14 +14,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pipelines.clock import now
+from pipelines.clock import AHEAD, now
 from pipelines.config import PipelineConfig, Watermark
 from pipelines.data.sources import Source
 from pipelines.errors import ConfigError
 from pipelines.markdown import make_visible
 from pipelines.records import Intake, Mark, MarkKind
 
-AHEAD = timedelta(days=1)  # a clock may be wrong, or in another zone; what lies further ahead is a mistake
 CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 ISO = re.compile(rf"(\d{{4}}-\d\d-\d\d)(?:([T ])({CLOCK})\s*(Z|[+-]\d\d(?::?\d\d)?)?)?")
 UNSORTED = re.compile(r"[\s\d.,:/+-]*")  # '10' stands before '9', '1/2/2025' before '2/1/2024'
