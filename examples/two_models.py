@@ -37,7 +37,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     report = validation.validate_batch(config, home, batch := data.stage_batch(config, home, wait_for=[name]))
     snapshot = data.accept_batch(home, batch, report)
     tries, champion = [], promotion.champion_model(home, config.pipeline)
-    for kind in ("network", "gradient_boosting"):
+    for kind in ("mlp", "gradient_boosting"):
         config = config.model_copy(update={"model": config.model.model_copy(update={"kind": kind})})
         attempt = plan_attempt(config, home, snapshot, cause.id)
         trained = training.fit_model.submit(config, attempt)

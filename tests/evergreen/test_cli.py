@@ -89,7 +89,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_init_writes_a_definition_that_can_be_read(shop: Path) -> None:
     config = load_config(shop / "pipeline.yaml")
     assert (config.pipeline, config.task, config.data.target) == ("shop", "binary", "sold")
-    assert config.features == ["size", "colour"]
+    assert config.feature_columns == ["size", "colour"]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])

@@ -214,7 +214,7 @@ def test_large_files_are_read_by_tasks_on_the_cluster(city: City, tmp_path: Path
     definition = tmp_path / "pipeline.yaml"
     definition.write_text(
         "pipeline: p\ntask: regression\nmetric: rmse\ndata: {source: in, target: y}\n"
-        "columns: {a: {type: category}, y: {type: number}}\nmodel: {kind: network}\n"
+        "columns: {a: {type: category}, y: {type: number}}\nmodel: {kind: mlp}\n"
     )
     words = [sys.executable, "-c", ON_THE_CLUSTER, str(city.home), str(definition), str(tmp_path / "home")]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment())

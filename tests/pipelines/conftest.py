@@ -20,6 +20,7 @@ from pipelines.home import Home
 from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.driver import run
+from pipelines.training.folder import AttemptFolder
 
 # As in the driver: spinning OpenMP threads make scikit-learn and torch crawl beside any other busy process.
 set_environment({"OMP_WAIT_POLICY": "passive"})
@@ -126,7 +127,7 @@ def train_here(home: Home, config: PipelineConfig, frame: pd.DataFrame) -> Train
     folder.mkdir(parents=True)
     spec = {"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}
     (folder / "spec.json").write_text(json.dumps(spec))
-    assert run(folder) == 0
+    assert run(AttemptFolder(folder)) == 0
     return Trained(
         home, config, attempt, TrainedModel.model_validate_json((folder / "result.json").read_text())
     )

@@ -41,7 +41,7 @@ def load(folder: Path, text: str) -> PipelineConfig:
 
 def test_a_sound_definition(tmp_path: Path) -> None:
     config = load(tmp_path, SOUND)
-    assert config.features == ["x"]  # no target, no timestamp, no text, nothing left out
+    assert config.feature_columns == ["x"]  # no target, no timestamp, no text, nothing left out
     assert config.folder == tmp_path
     assert config.training.timeout == timedelta(hours=2)
 

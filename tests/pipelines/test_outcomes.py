@@ -86,7 +86,7 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
 
     def make(number: int, champion: int | None) -> Any:
         ledger.start_attempt(attempt(number))
-        trained = TrainedModel(attempt=f"trips-{number}", kind="network", folder="b", files={}, seconds=1.0)
+        trained = TrainedModel(attempt=f"trips-{number}", kind="mlp", folder="b", files={}, seconds=1.0)
         ledger.record_version(f"trips-{number}", trained, number)
         cause = open_cause(home, "trips", None, "more rows")
         row = plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)

@@ -43,6 +43,9 @@ TRUSTED = [
 ]
 
 
+ESTIMATORS = ("linear", "gradient_boosting")
+
+
 class Description(BaseModel):
     """The content of model.json."""
 
@@ -63,6 +66,11 @@ class Description(BaseModel):
     @property
     def outputs(self) -> int:
         return max(1, len(self.classes))
+
+    @property
+    def network(self) -> bool:
+        """Whether torch runs it."""
+        return self.kind not in ESTIMATORS
 
 
 @dataclass(frozen=True)
@@ -116,18 +124,14 @@ class Bundle:
         return pd.DataFrame(columns, index=frame.index)
 
     def _values(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        raw = (
-            self._network(matrix)[:, 0]
-            if self.description.kind == "network"
-            else self.estimator.predict(matrix)
-        )
+        raw = self._network(matrix)[:, 0] if self.description.network else self.estimator.predict(matrix)
         values: NDArray[np.float64] = raw.astype("float64") * self.description.scale + self.description.mean
         return values
 
     def _probabilities(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         from scipy.special import softmax
 
-        if self.description.kind == "network":
+        if self.description.network:
             out: NDArray[np.float64] = softmax(self._network(matrix).astype("float64"), axis=1)
         else:
             out = self.estimator.predict_proba(matrix)
@@ -167,7 +171,7 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
     check_hashes(folder, files)
     description = Description.model_validate(json.loads((folder / "model.json").read_text()))
     features_step = skops.io.load(folder / "features.skops", trusted=TRUSTED)
-    if description.kind == "network":
+    if description.network:
         return Bundle(description, features_step, load_network(folder, description))
     return Bundle(description, features_step, skops.io.load(folder / "estimator.skops", trusted=TRUSTED))
 
@@ -187,15 +191,8 @@ def load_network(folder: Path, description: Description) -> Any:
     """The network with its trained weights, ready to answer."""
     import torch
 
+    from pipelines.models.networks import build_network
+
     network = build_network(description)
     network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True, map_location="cpu"))
     return network.eval()
-
-
-def build_network(description: Description) -> Any:
-    """The network that a description asks for, untrained."""
-    from pipelines.models.network import TableNetwork
-
-    return TableNetwork(
-        description.numbers, description.cardinalities, description.outputs, description.model
-    )

@@ -19,7 +19,7 @@ MOST_CATEGORIES = 250
 
 def feature_types(config: PipelineConfig) -> dict[str, ColumnType]:
     """The columns that a caller must send, with their types: features, and the timestamp if there is one."""
-    names = config.features + ([config.data.timestamp] if config.data.timestamp else [])
+    names = config.feature_columns + ([config.data.timestamp] if config.data.timestamp else [])
     return {name: config.columns[name].type for name in names}
 
 

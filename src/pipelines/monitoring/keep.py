@@ -21,7 +21,7 @@ def keep_reference(config: PipelineConfig, attempt: Attempt, trained: TrainedMod
     rows = rows.assign(
         _prediction=load_bundle(Path(trained.folder), trained.files).predict(rows)["prediction"]
     )
-    columns = {name: config.columns[name].type for name in config.features}
+    columns = {name: config.columns[name].type for name in config.feature_columns}
     time = rows[config.data.timestamp] if config.data.timestamp else None
     folder = reference_folder(Path(attempt.folder))
     write_reference(folder, build_reference(rows, columns, time, config.monitoring.window))

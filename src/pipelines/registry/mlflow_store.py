@@ -19,7 +19,7 @@ from pipelines.home import Home
 from pipelines.models.bundle import check_hashes, hash_files, load_bundle
 from pipelines.records import Attempt, Evaluation, GateVerdict, ModelVersion, ServedModel, TrainedModel
 from pipelines.registry.mlflow_dataset import snapshot_input
-from pipelines.training.attempts import read_epochs
+from pipelines.training.folder import AttemptFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def run_parameters(config: PipelineConfig) -> dict[str, Any]:
         for name, section in sections.items()
         for k, v in section.model_dump(mode="json").items()
     }
-    return {**flat, "target": config.data.target, "features": ", ".join(config.features)[:500]}
+    return {**flat, "target": config.data.target, "features": ", ".join(config.feature_columns)[:500]}
 
 
 def log_numbers(client: MlflowClient, run_id: str, trained: TrainedModel, evaluation: Evaluation) -> None:
@@ -132,7 +132,7 @@ def log_numbers(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
     now = int(time.time() * 1000)
     course = [
         Metric(f"train_{name}", float(row[name]), now, int(row["epoch"]))
-        for row in read_epochs(Path(trained.folder).parent)
+        for row in AttemptFolder(Path(trained.folder).parent).read_epochs()
         for name in ("loss", "validation", "samples_per_second")
     ]
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}

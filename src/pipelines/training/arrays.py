@@ -11,6 +11,7 @@ from pipelines.models import features
 from pipelines.models.bundle import Description, write_description
 from pipelines.records import Attempt
 from pipelines.splitting import split_rows
+from pipelines.training.folder import AttemptFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = ("x", "y", "weight", "x_validation", "y_validation")
 
 
-def prepare_arrays(config: PipelineConfig, attempt: Attempt, folder: Path) -> Description:
+def prepare_arrays(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Description:
     """Fit the preprocessing, begin the bundle, and write the arrays as .npy files."""
     import numpy as np
 
@@ -29,7 +30,7 @@ def prepare_arrays(config: PipelineConfig, attempt: Attempt, folder: Path) -> De
     step = features.fit_features(parts.train, types)
     x = features.transform(step, parts.train, types)
     description = describe_model(config, parts.train[config.data.target], step, x.shape[1])
-    write_description(folder / "bundle", description, step)
+    write_description(folder.bundle, description, step)
     arrays = {
         "x": x,
         "y": encode_target(parts.train[config.data.target], description),
@@ -37,9 +38,9 @@ def prepare_arrays(config: PipelineConfig, attempt: Attempt, folder: Path) -> De
         "x_validation": features.transform(step, parts.validation, types),
         "y_validation": encode_target(parts.validation[config.data.target], description),
     }
-    (folder / "arrays").mkdir(exist_ok=True)
+    folder.arrays.mkdir(exist_ok=True)
     for name in NAMES:
-        np.save(folder / "arrays" / f"{name}.npy", arrays[name])
+        np.save(folder.arrays / f"{name}.npy", arrays[name])
     return description
 
 
@@ -47,7 +48,7 @@ def load_arrays(folder: Path) -> dict[str, Any]:
     """The arrays by name: float32, and int64 for classes."""
     import numpy as np
 
-    return {name: np.load(folder / "arrays" / f"{name}.npy") for name in NAMES}
+    return {name: np.load(folder / f"{name}.npy") for name in NAMES}
 
 
 def describe_model(config: PipelineConfig, target: pd.Series, step: Any, width: int) -> Description:

@@ -1,96 +1,80 @@
-"""One worker's training loop: rows in memory, batched by index, best epoch kept, resumable at each."""
+"""A network's training loop, in torch alone: rows in memory, batched by index, best epoch kept, resumable."""
 
 from __future__ import annotations
 
 import json
 import math
-import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipelines.config import Training
-from pipelines.models.bundle import Description, build_network
+from pipelines.models.networks import build_network
+from pipelines.training.arrays import load_arrays
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.job import FitJob
 
 STATE = "state.pt"
 
 
-def train_loop(settings: dict[str, Any]) -> None:
-    """What Ray Train runs on every worker; all workers stop at the same epoch."""
-    import ray.train
-    import torch
-
-    training, description = (
-        Training.model_validate(settings["training"]),
-        Description.model_validate(settings["description"]),
-    )
-    torch.manual_seed(training.seed)
-    context = ray.train.get_context()
-    run = Run(
-        Path(settings["folder"]), training, description, context.get_world_rank(), context.get_world_size()
-    )
-    # Ray's local mode forgets checkpoints with the process; there the attempt's own folder keeps the last.
-    kept = run.folder / "checkpoint" if settings["in_process"] else None
-    run.restore(own_checkpoint(kept) if kept else ray.train.get_checkpoint())
-    while not run.finished():
-        run.train_epoch()
-        run.validate()
-        run.write_progress()
-        with nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
-            run.save(Path(folder))
-            checkpoint = ray.train.Checkpoint.from_directory(folder) if run.rank == 0 else None
-            ray.train.report(
-                {"epoch": run.epoch, "loss": run.loss, "validation": run.validation}, checkpoint=checkpoint
-            )
-    run.write_best()
+def train_here(job: FitJob, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
+    """Train in this process, from its last checkpoint on if it has one."""
+    loop, folder = Loop(job), job.place / "checkpoint"
+    loop.restore(folder if (folder / STATE).exists() else None)
+    for told in loop.epochs():
+        loop.save(folder)
+        if on_epoch:
+            on_epoch(told)
+    loop.write_best()
 
 
-def own_checkpoint(folder: Path) -> Any:
-    """The checkpoint that an earlier process of this attempt left, None where there is none."""
-    import ray.train
-
-    return ray.train.Checkpoint.from_directory(folder) if (folder / STATE).exists() else None
-
-
-class Run:
-    """The state of one training on one worker."""
+class Loop:
+    """The state of one training on one worker; `wrap` makes its network learn with the others."""
 
     def __init__(
-        self, folder: Path, training: Training, description: Description, rank: int, world: int
+        self,
+        job: FitJob,
+        device: Any = None,
+        rank: int = 0,
+        world: int = 1,
+        wrap: Callable[[Any], Any] | None = None,
     ) -> None:
-        import ray.train.torch as ray_torch
         import torch
 
-        self.folder, self.training, self.description, self.rank, self.world = (
-            folder,
-            training,
-            description,
-            rank,
-            world,
-        )
-        self.device = ray_torch.get_device()
-        self._load(folder)
-        self.network = build_network(description).to(self.device)
-        self.model = ray_torch.prepare_model(self.network) if world > 1 else self.network
+        self.job, self.rank, self.world = job, rank, world
+        self.training, self.description = job.training, job.description
+        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(self.training.seed)
+        self._load()
+        self.network = build_network(self.description).to(self.device)
+        self.model = wrap(self.network) if wrap else self.network
         self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay
+            self.network.parameters(),
+            lr=self.training.learning_rate,
+            weight_decay=self.training.weight_decay,
         )
         self.epoch, self.best, self.best_epoch, self.seconds = 0, math.inf, 0, 0.0
         self.best_state = self._copy_state()
         self.loss = self.validation = math.nan
 
-    def _load(self, folder: Path) -> None:
-        """Put this worker's rows on its device, once."""
+    def _load(self) -> None:
+        """Put the rows on the device, once."""
         import torch
 
-        from pipelines.training.arrays import load_arrays
-
-        arrays = {name: torch.from_numpy(a).to(self.device) for name, a in load_arrays(folder).items()}
+        found = load_arrays(self.job.arrays)
+        arrays = {name: torch.from_numpy(a).to(self.device) for name, a in found.items()}
         self.x, self.y, self.weight = arrays["x"], arrays["y"], arrays["weight"]
         self.x_validation, self.y_validation = arrays["x_validation"], arrays["y_validation"]
 
     # ------------------------------------------------------------------------------------------ epochs
+
+    def epochs(self) -> Iterator[dict[str, Any]]:
+        """Train to the end; after each epoch what it told, once its state may be saved."""
+        while not self.finished():
+            self.train_epoch()
+            self.validate()
+            self.write_progress()
+            yield self.told()
 
     def finished(self) -> bool:
         return self.epoch >= self.training.epochs or self.epoch - self.best_epoch >= self.training.patience
@@ -108,7 +92,7 @@ class Run:
         )
         torch.manual_seed(self.training.seed * 100_003 + self.epoch)  # dropout, too
         self.model.train()
-        size, total = self.training.batch_size, torch.zeros((), device=self.device)
+        size, total = self.batch_size(), torch.zeros((), device=self.device)
         whole = max(1, len(order) // size)
         for batch in torch.split(order[: whole * size].to(self.device), size):
             total += self._step(batch[self.rank :: self.world])
@@ -119,6 +103,10 @@ class Run:
                 f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate,"
                 " or look for extreme values."
             )
+
+    def batch_size(self) -> int:
+        size = self.training.batch_size
+        return 256 if size == "auto" else size
 
     def _step(self, rows: Any) -> Any:
         """One update from the rows of this worker; the workers' gradients are averaged."""
@@ -180,47 +168,46 @@ class Run:
                 "best_state": self.best_state,
                 "numbers": {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch},
             }
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             torch.save(state, folder / "state.part")
             (folder / "state.part").replace(folder / STATE)
 
-    def restore(self, checkpoint: Any) -> None:
+    def restore(self, folder: Path | None) -> None:
         """Go on where a checkpoint ends; None is the beginning."""
         import torch
 
-        if checkpoint is None:
+        if folder is None:
             return
-        with checkpoint.as_directory() as folder:
-            state = torch.load(Path(folder) / STATE, weights_only=True, map_location=self.device)
+        state = torch.load(folder / STATE, weights_only=True, map_location=self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
         numbers = state["numbers"]
         self.epoch, self.best, self.best_epoch = numbers["epoch"], numbers["best"], numbers["best_epoch"]
 
+    def told(self) -> dict[str, Any]:
+        """What an epoch reports: model, epoch, epochs, loss, validation, seconds, samples_per_second."""
+        return {
+            "model": self.description.kind,
+            "epoch": self.epoch,
+            "epochs": self.training.epochs,
+            "loss": round(self.loss, 6),
+            "validation": round(self.validation, 6),
+            "seconds": round(self.seconds, 3),
+            "samples_per_second": round(len(self.x) / max(self.seconds, 1e-9)),
+        }
+
     def write_progress(self) -> None:
         """A line for whoever watches; by rank 0."""
         if self.rank == 0:
-            line = {
-                "epoch": self.epoch,
-                "epochs": self.training.epochs,
-                "loss": round(self.loss, 6),
-                "validation": round(self.validation, 6),
-                "seconds": round(self.seconds, 3),
-                "samples_per_second": round(len(self.x) / max(self.seconds, 1e-9)),
-            }
-            with (self.folder / "progress.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            with AttemptFolder(self.job.root).progress.open("a") as file:
+                file.write(json.dumps(self.told()) + "\n")
 
     def write_best(self) -> None:
         """The best epoch's weights into the bundle; by rank 0."""
         import torch
 
         if self.rank == 0:
-            torch.save(self.best_state, self.folder / "bundle" / "weights.pt")
-            numbers = {
-                "epochs": float(self.epoch),
-                "best_epoch": float(self.best_epoch),
-                "validation_loss": self.best,
-            }
-            (self.folder / "best.json").write_text(json.dumps(numbers))
+            torch.save(self.best_state, self.job.bundle / "weights.pt")
+            numbers = {"epochs": self.epoch, "best_epoch": self.best_epoch, "validation_loss": self.best}
+            (self.job.place / "best.json").write_text(json.dumps(numbers))

@@ -213,9 +213,7 @@ def test_an_attempt_is_one_however_often_it_starts(ledger: Ledger) -> None:
 
 
 def test_a_version_s_model_is_found_by_its_number(ledger: Ledger) -> None:
-    trained = TrainedModel(
-        attempt="trips-1", kind="network", folder="b", files={"model.json": "00"}, seconds=1.0
-    )
+    trained = TrainedModel(attempt="trips-1", kind="mlp", folder="b", files={"model.json": "00"}, seconds=1.0)
     ledger.start_attempt(attempt())
     with pytest.raises(UsageError, match=r"no version 4 .versions: none"):
         ledger.trained("trips", 4)

@@ -86,7 +86,7 @@ def try_model(home: Home, number: int, snapshot: int, cause: str, status: str = 
     ledger.finish_attempt(outcome)
     if status == "promoted":
         champion = ledger.champion("trips")
-        trained = TrainedModel(attempt=name, kind="network", folder="b", files={}, seconds=1.0)
+        trained = TrainedModel(attempt=name, kind="mlp", folder="b", files={}, seconds=1.0)
         ledger.record_version(name, trained, number)
         row = Promotion(
             pipeline="trips",

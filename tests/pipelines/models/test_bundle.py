@@ -13,12 +13,15 @@ import torch
 
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
-from pipelines.models.bundle import Bundle, build_network, hash_files, load_bundle
+from pipelines.models.bundle import Bundle, hash_files, load_bundle
+from pipelines.models.networks import build_network
 from pipelines.training.arrays import prepare_arrays
 from pipelines.training.attempts import plan_attempt
-from pipelines.training.driver import fit_boosting
+from pipelines.training.estimators import fit_estimator
+from pipelines.training.fitting import fit_job
+from pipelines.training.folder import AttemptFolder
 
-KINDS = ["network", "gradient_boosting"]
+KINDS = ["mlp", "gradient_boosting"]
 TASKS = ["regression", "binary", "multiclass"]
 CLASSES = {"regression": [], "binary": ["no", "yes"], "multiclass": ["low", "mid", "top"]}
 Pack = Callable[[str, str], Path]
@@ -34,15 +37,15 @@ def pack(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
         if (kind, task) not in made:
             config = define(task, model={"kind": kind, "width": 16})
             attempt = plan_attempt(config, home, snapshot, None)
-            folder = Path(attempt.folder)
-            folder.mkdir(parents=True)
+            folder = AttemptFolder.of(attempt)
+            folder.root.mkdir(parents=True)
             description = prepare_arrays(config, attempt, folder)
-            if kind == "network":
+            if kind == "mlp":
                 torch.manual_seed(0)
-                torch.save(build_network(description).state_dict(), folder / "bundle" / "weights.pt")
+                torch.save(build_network(description).state_dict(), folder.bundle / "weights.pt")
             else:
-                fit_boosting(folder, description, 7)
-            made[kind, task] = folder / "bundle"
+                fit_estimator(fit_job(config, attempt, folder, description))
+            made[kind, task] = folder.bundle
         return made[kind, task]
 
     return make
@@ -89,7 +92,7 @@ def test_each_row_is_answered_alone_as_in_company_and_in_any_order(
 
 
 def test_the_inputs_are_what_a_caller_must_send(pack: Pack, table: Any) -> None:
-    bundle = opened(pack("network", "regression"))
+    bundle = opened(pack("mlp", "regression"))
     assert sorted(bundle.inputs) == ["at", "distance", "passengers", "zone"]
     assert sorted(bundle.features) == ["distance", "passengers", "zone"]
     rows = table(5)
@@ -105,7 +108,7 @@ def test_one_changed_byte_and_nothing_is_loaded(pack: Pack, kind: str) -> None:
     assert set(files) == {
         "model.json",
         "features.skops",
-        "weights.pt" if kind == "network" else "estimator.skops",
+        "weights.pt" if kind == "mlp" else "estimator.skops",
     }
     for name in files:
         path, content = folder / name, (folder / name).read_bytes()
@@ -119,7 +122,7 @@ def test_one_changed_byte_and_nothing_is_loaded(pack: Pack, kind: str) -> None:
 
 
 def test_a_file_too_many_or_too_few(pack: Pack, tmp_path: Path) -> None:
-    folder = pack("network", "binary")
+    folder = pack("mlp", "binary")
     files = hash_files(folder)
     with pytest.raises(EvergreenError, match=r"extra.py"):
         load_bundle(folder, {**files, "extra.py": "00"})

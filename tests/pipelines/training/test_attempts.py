@@ -23,7 +23,9 @@ from pipelines.errors import DataError, TrainingFailed
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
 from pipelines.records import Attempt, TrainedModel
-from pipelines.training.attempts import fit_model, is_locked, plan_attempt, read_epochs
+from pipelines.training.attempts import fit_model, plan_attempt
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.launchers import is_locked
 
 EPOCHS = 100  # long enough for a second caller to start meanwhile, at some 30 ms each
 Plan = Callable[..., tuple[PipelineConfig, Attempt]]
@@ -73,7 +75,7 @@ def is_same_model(one: TrainedModel, other: TrainedModel) -> bool:
 
 def test_the_loss_falls_and_every_epoch_is_told_once(undisturbed: Any) -> None:
     _, attempt, trained = undisturbed
-    epochs = read_epochs(Path(attempt.folder))
+    epochs = AttemptFolder.of(attempt).read_epochs()
     assert raw_epochs(attempt) == [e["epoch"] for e in epochs] == list(range(1, EPOCHS + 1))
     assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
     assert trained.details["validation_loss"] == pytest.approx(min(e["validation"] for e in epochs), abs=1e-6)
@@ -115,7 +117,7 @@ def test_a_killed_driver_is_started_again_and_goes_on_from_its_checkpoint(
     told = raw_epochs(attempt)
     assert sorted(set(told)) == list(range(1, EPOCHS + 1))
     assert len(told) <= EPOCHS + 1  # the epoch whose checkpoint was not yet written, at most
-    assert [e["epoch"] for e in read_epochs(Path(attempt.folder))] == list(range(1, EPOCHS + 1))
+    assert [e["epoch"] for e in AttemptFolder.of(attempt).read_epochs()] == list(range(1, EPOCHS + 1))
     assert trained.details == undisturbed[2].details
     assert is_same_model(trained, undisturbed[2])
 
@@ -166,7 +168,7 @@ def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(
 
     trained = fit_model(config, attempt)
     assert driver_of(attempt) != driver
-    assert [e["epoch"] for e in read_epochs(Path(attempt.folder))] == list(range(1, EPOCHS + 1))
+    assert [e["epoch"] for e in AttemptFolder.of(attempt).read_epochs()] == list(range(1, EPOCHS + 1))
     assert trained.details == undisturbed[2].details
     assert is_same_model(trained, undisturbed[2])
 
@@ -220,7 +222,7 @@ def test_gradient_boosting_is_an_attempt_like_any_other(plan: Plan, table: Any) 
 def test_two_workers_share_the_rows_and_learn_one_model(plan: Plan, table: Any) -> None:
     config, attempt = plan(training={"workers": 2, "epochs": 15})
     trained = fit_model(config, attempt)
-    epochs = read_epochs(Path(attempt.folder))
+    epochs = AttemptFolder.of(attempt).read_epochs()
     assert raw_epochs(attempt) == list(range(1, 16))
     assert trained.details["workers"] == 2
     assert epochs[-1]["loss"] < epochs[0]["loss"]

@@ -52,17 +52,12 @@ split:
   test: 0.2                 # judges the model; never seen in training
 
 model:
-  kind: network             # or gradient_boosting
-  width: 128
-  depth: 2
-  dropout: 0.1
+  kind: mlp                 # or gradient_boosting
 
 training:
   workers: auto             # a worker per GPU; one process where there is none
   epochs: 60
   patience: 8               # epochs without progress before it stops
-  batch_size: 256
-  learning_rate: 0.002
 {half_life}\
   seed: 7
 

@@ -150,7 +150,7 @@ def role_of(name: str, config: PipelineConfig) -> str:
         return "the target: nothing can be learnt without it"
     if name == config.data.timestamp:
         return "the timestamp"
-    return "the model learns from it" if name in config.features else "not used by the model"
+    return "the model learns from it" if name in config.feature_columns else "not used by the model"
 
 
 def hint_for(name: str, new: list[str], config: PipelineConfig, alone: bool) -> str:

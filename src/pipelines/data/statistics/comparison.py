@@ -113,7 +113,7 @@ def measure_drift(config: PipelineConfig, batch: Batch, reference: TableStatisti
 
 def comparable(config: PipelineConfig, reference: TableStatistics) -> dict[str, ColumnType]:
     """The features and the target whose shares are to stay alike."""
-    kinds = {name: type_of(name, config) for name in [*config.features, config.data.target]}
+    kinds = {name: type_of(name, config) for name in [*config.feature_columns, config.data.target]}
     return {
         name: kind
         for name, kind in kinds.items()

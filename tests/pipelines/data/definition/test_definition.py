@@ -58,7 +58,7 @@ def test_columns_get_their_type_and_role(tmp_path: Path) -> None:
     assert set(config.data.format.missing) == {"?", "unknown"}
     unused = {name for name, role in roles(result).items() if role == "unused"}
     assert unused == {"order id", "empty", "same", "note", "part", "rest", "twin"}
-    assert config.features == ["x", "colour", "age"]
+    assert config.feature_columns == ["x", "colour", "age"]
     assert sum("leak" in warning for warning in result.warnings) == 3
     assert config.monitoring.window.days == 7
     assert config.training.half_life is not None

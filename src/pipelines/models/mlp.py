@@ -1,4 +1,4 @@
-"""The built-in network for tables: embedded categories beside scaled numbers, then a plain perceptron."""
+"""A plain perceptron on tables: embedded categories beside scaled numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 from pipelines.config import Model
 
 
-class TableNetwork(nn.Module):
+class Perceptron(nn.Module):
     """Rows (batch, numbers + codes) in, (batch, outputs) out.
 
     Codes are whole numbers held in the last columns.

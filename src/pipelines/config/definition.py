@@ -1,0 +1,77 @@
+"""A pipeline's definition as a whole, and the rules between its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from pipelines.config.learning import Code, Model, Prices, Training, Tuning, check_learning
+from pipelines.config.sections import (
+    METRICS,
+    Column,
+    Data,
+    Gates,
+    Metric,
+    Monitoring,
+    Retraining,
+    Section,
+    Split,
+    Validation,
+)
+from pipelines.records import Task
+
+
+class PipelineConfig(Section):
+    """One declared thing to keep green."""
+
+    pipeline: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
+    task: Task
+    metric: Metric
+    data: Data
+    columns: dict[str, Column]
+    validation: Validation = Validation()
+    split: Split = Split()
+    model: Model = Model()
+    features: Code | None = None  # build_features of one's own, in place of the built-in ones
+    training: Training = Training()
+    tuning: Tuning | None = None
+    prices: Prices = Prices()
+    gates: Gates = Gates()
+    monitoring: Monitoring = Monitoring()
+    retraining: Retraining = Retraining()
+    folder: Path = Path()  # where pipeline.yaml lies; relative sources start there
+
+    @property
+    def feature_columns(self) -> list[str]:
+        """The columns that the model sees, in the order of the definition."""
+        skipped = {self.data.target, self.data.timestamp}
+        return [
+            c for c, spec in self.columns.items() if spec.use and c not in skipped and spec.type != "text"
+        ]
+
+    @model_validator(mode="after")
+    def consistent(self) -> PipelineConfig:
+        named = [("data.target", self.data.target), ("data.timestamp", self.data.timestamp)]
+        named += [(f"data.key.{i}", name) for i, name in enumerate(self.data.key)]
+        for key, name in named:
+            if name is not None and name not in self.columns:
+                raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
+        asked = {"metric": self.metric} | {
+            f"gates.thresholds.{i}": t.metric for i, t in enumerate(self.gates.thresholds)
+        }
+        for key, metric in asked.items():
+            if metric not in METRICS[self.task]:
+                raise ValueError(
+                    f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}"
+                )
+        if self.data.table and self.data.query:
+            raise ValueError("data.query: give data.table or data.query, not both")
+        if self.split.by == "time" and self.data.timestamp is None:
+            raise ValueError("split.by: time needs data.timestamp")
+        if self.split.validation + self.split.test >= 1:
+            raise ValueError("split: validation and test together leave nothing to train on")
+        if not self.feature_columns and self.data.timestamp is None:
+            raise ValueError("columns: no column is left for the model to learn from")
+        check_learning(self.task, self.model, self.training)
+        return self

@@ -1,0 +1,147 @@
+"""The parts of a definition that say what is learnt, how, with what, and at what price."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+
+from pipelines.config.sections import Section, Span
+from pipelines.records import Task
+
+CODE = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"  # module:function
+# From simple to rich: of models that are as good, the one that stands first is taken.
+KINDS = ("linear", "gradient_boosting", "mlp", "tabm")
+NETWORKS = ("mlp", "tabm")
+Loss = Literal["squared", "absolute", "huber", "cross_entropy", "focal"]
+LOSSES: dict[Task, tuple[str, ...]] = {
+    "regression": ("squared", "absolute", "huber"),
+    "binary": ("cross_entropy", "focal"),
+    "multiclass": ("cross_entropy", "focal"),
+}
+
+Code = Annotated[str, StringConstraints(pattern=f"^{CODE}$")]
+Auto = Literal["auto"]
+
+
+class Model(Section):
+    """What learns. In YAML `model: tabm` is short for `model: {kind: tabm}`.
+
+    kind: `auto` tries linear, gradient_boosting and tabm and takes the best on the validation part; or one of
+    KINDS; or `module:function`, which builds a torch module (see docs/training.md).
+    """
+
+    kind: str = "mlp"
+    width: int = Field(96, ge=4, le=4096)
+    depth: int = Field(2, ge=1, le=16)
+    dropout: float = Field(0.1, ge=0, lt=1)
+    members: int = Field(8, ge=1, le=64)  # of a tabm's ensemble
+    quantiles: list[float] = []  # of a regression: each is predicted beside the value, as q_<quantile>
+
+    @model_validator(mode="before")
+    @classmethod
+    def from_short_form(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @field_validator("kind")
+    @classmethod
+    def known_kind(cls, kind: str) -> str:
+        if kind not in ("auto", *KINDS) and not re.fullmatch(CODE, kind):
+            raise ValueError(f"expected auto, {', '.join(KINDS)}, or module:function")
+        return kind
+
+    @field_validator("quantiles")
+    @classmethod
+    def in_order(cls, quantiles: list[float]) -> list[float]:
+        if any(not 0 < q < 1 for q in quantiles) or len(set(quantiles)) < len(quantiles):
+            raise ValueError("expected different numbers between 0 and 1")
+        return sorted(quantiles)
+
+    @property
+    def own(self) -> bool:
+        """Whether the user's own function builds the model."""
+        return ":" in self.kind
+
+
+def as_range(value: object) -> object:
+    """`[1, 4]` in YAML is a range of workers."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+class Training(Section):
+    """How a network is trained; the seed, the weights of rows and the timeout hold for every kind.
+
+    workers: `auto` is a worker per GPU, one on a cluster without GPUs, the driver's own process without a
+    cluster; `[1, 4]` takes what there is between the two and goes on when a node comes or goes; 0 is the
+    driver's own process.
+    gpus: per worker; a fraction shares one. `auto` is one where the cluster has any.
+    """
+
+    workers: Annotated[int | Auto | tuple[int, int], BeforeValidator(as_range)] = "auto"
+    gpus: float | Auto = "auto"
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compile: bool | Auto = "auto"
+    stream: bool | Auto = "auto"  # by Ray Data from the Delta files instead of from memory
+    loss: Loss | Code | Auto = "auto"
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    epochs: int = Field(60, ge=1)
+    patience: int = Field(8, ge=1)
+    batch_size: Annotated[int, Field(ge=2)] | Auto = "auto"  # rows of an update, over all workers
+    accumulate: int = Field(1, ge=1)  # pieces that a batch is cut into, to fit into a device's memory
+    learning_rate: float = Field(2e-3, gt=0)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup: float = Field(0.0, ge=0, lt=1)  # share of the updates over which the learning rate rises
+    weight_decay: float = Field(1e-4, ge=0)
+    clip: float | None = Field(1.0, gt=0)  # largest norm of the gradients
+    half_life: Span | None = None  # a row this much older than the newest counts half
+    refit: bool = True  # once the best epoch is known, learn from the validation part, too
+    deterministic: bool = True  # the same weights bit for bit on the same kind of machine
+    seed: int = 7
+    timeout: Span = timedelta(hours=2)
+    stall: Span = timedelta(minutes=10)  # without a sign of progress for so long it is ended and begun again
+    failures: int = Field(3, ge=0)  # deaths of processes that an attempt survives
+    checkpoints: str | None = None  # where checkpoints go: any address that fsspec knows
+
+    @field_validator("workers")
+    @classmethod
+    def not_negative(cls, workers: int | str | tuple[int, int]) -> int | str | tuple[int, int]:
+        if isinstance(workers, int) and workers < 0:
+            raise ValueError("expected auto, a number from 0, or [least, most]")
+        if isinstance(workers, tuple) and not 1 <= workers[0] <= workers[1]:
+            raise ValueError("expected [least, most] with 1 <= least <= most")
+        return workers
+
+
+class Tuning(Section):
+    """A search for better settings by Ray Tune before the training: Optuna proposes, ASHA ends what is bad.
+
+    It ends after `trials` or after `time`, whichever comes first. `space` overrides what is searched: a key
+    of `model` or `training` with `[low, high]`, `{low:, high:, log: true}` or `{choices: […]}`.
+    """
+
+    trials: int = Field(20, ge=1)
+    time: Span | None = None
+    concurrent: int | Auto = "auto"
+    space: dict[str, Any] = {}
+
+
+class Prices(Section):
+    """What an hour costs, in `currency`; nothing is learnt from it, so it may change at any time."""
+
+    cpu_hour: float = Field(0.0, ge=0)
+    gpu_hour: float = Field(0.0, ge=0)
+    currency: str = "EUR"
+
+
+def check_learning(task: Task, model: Model, training: Training) -> None:
+    """Raise ValueError, which names the key, where the parts do not fit the task."""
+    if model.quantiles and task != "regression":
+        raise ValueError(f"model.quantiles: only a regression has quantiles, and the task is {task}")
+    if training.class_weights and task == "regression":
+        raise ValueError("training.class_weights: a regression has no classes")
+    named = training.loss in {name for names in LOSSES.values() for name in names}
+    if named and training.loss not in LOSSES[task]:
+        raise ValueError(f"training.loss: {training.loss} is no loss of {task}: {', '.join(LOSSES[task])}")

@@ -1,0 +1,53 @@
+"""What is asked of a family of models, and what it answers: the same for a training, a candidate, a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.config import Training
+from pipelines.models.bundle import Description
+from pipelines.records import Record
+
+# Called after each epoch with what it reported.
+OnEpoch = Callable[[dict[str, Any]], None]
+
+
+class FitJob(Record):
+    """Fit one model on arrays that lie in `arrays`; everything it writes goes to `place`.
+
+    `rows` is `train` while the validation part decides when to stop, or `all` with `epochs` (or iterations)
+    fixed. `name` is unique to the attempt: Ray Train resumes by it. `root` is the attempt's folder, where
+    progress is told.
+    """
+
+    name: str
+    root: Path
+    arrays: Path
+    place: Path
+    description: Description
+    training: Training
+    rows: Literal["train", "all"] = "train"
+    epochs: int | None = None
+
+    @property
+    def bundle(self) -> Path:
+        return self.place / "bundle"
+
+
+class Fitted(Record):
+    """A fitted model in `bundle`, and how good it was on the validation rows.
+
+    `validation_losses` is the path of a .npy file with the loss of each validation row (None after a refit):
+    squared error of the standardised target, or log loss, whatever loss was trained with, so that kinds
+    compare. `epochs` is the best epoch of a network or the number of iterations, to refit with.
+    """
+
+    kind: str
+    bundle: Path
+    validation_loss: float | None
+    validation_losses: Path | None
+    epochs: int | None
+    seconds: float
+    details: dict[str, float] = {}
