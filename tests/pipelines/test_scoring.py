@@ -166,9 +166,9 @@ class Broken:
     """A model that answers its second row with NaN."""
 
     task: Task = "regression"
-    features = inputs = ["x"]  # noqa: RUF012
+    features = inputs = ["x"]
     timestamp: str | None = None
-    column_types = {"x": "number"}  # noqa: RUF012
+    column_types = {"x": "number"}
 
     def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame({"prediction": [1, math.nan, 3]}, index=frame.index)

@@ -33,7 +33,7 @@ class ColumnTypes(TableMetricProvider):  # type: ignore[misc]
 
     metric_name = "table.column_types"
     value_keys = ("include_nested",)
-    default_kwarg_values = {"include_nested": True}  # noqa: RUF012 - GX's own form
+    default_kwarg_values = {"include_nested": True}
 
     @metric_value(engine=DuckDBExecutionEngine)  # type: ignore[untyped-decorator]
     def _duckdb(cls, execution_engine: DuckDBExecutionEngine, **_: Any) -> list[dict[str, Any]]:  # noqa: N805

@@ -37,7 +37,7 @@ def test_rows_are_answered_in_order_with_ids_of_their_own(start: Any) -> None:
 def test_classes_come_with_their_shares(start: Any) -> None:
     class Classes:
         task, features, inputs, timestamp = "binary", ["x"], ["x"], None
-        column_types = {"x": "number"}  # noqa: RUF012
+        column_types = {"x": "number"}
 
         def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
             return pd.DataFrame({"prediction": ["yes"] * len(frame), "p_no": 0.25, "p_yes": 0.75})
@@ -150,7 +150,7 @@ def make_gated(request: pytest.FixtureRequest) -> Any:
 
         class Gated:
             task, features, inputs, timestamp = "regression", ["x", "zone"], ["x", "zone"], None
-            column_types = {"x": "number", "zone": "category"}  # noqa: RUF012
+            column_types = {"x": "number", "zone": "category"}
 
             def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
                 calls.append(len(frame))

@@ -41,7 +41,7 @@ class ColumnProfile(Record):
     high: float | None = None
     beyond: int = 0  # values outside these bounds
     key: bool = False  # another value in every row
-    values: list[str] = []  # noqa: RUF012 - pydantic copies it. Of a category, where they are few
+    values: list[str] = []
 
 
 def profile_column(values: pd.Series[Any], fmt: Format) -> tuple[ColumnProfile, pd.Series[Any]]:

@@ -53,9 +53,9 @@ class ColumnStatistics(Record):
     least: float | None = None
     most: float | None = None
     correlation: float | None = None  # with the target, of numbers
-    edges: list[float] = []  # noqa: RUF012 - pydantic copies it
-    values: list[str | float] = []  # noqa: RUF012
-    counts: list[int] = []  # noqa: RUF012
+    edges: list[float] = []
+    values: list[str | float] = []
+    counts: list[int] = []
     other: int = 0
 
     @property
@@ -66,8 +66,8 @@ class ColumnStatistics(Record):
 class Bins(Record):
     """Where a column's values are counted: between `cuts` (None below and above all), or one by one."""
 
-    cuts: list[float] = []  # noqa: RUF012
-    values: list[str | float] = []  # noqa: RUF012
+    cuts: list[float] = []
+    values: list[str | float] = []
 
 
 @contextmanager
