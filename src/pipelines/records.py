@@ -21,6 +21,7 @@ TrainStatus = Literal[
 ]
 MarkKind = Literal["number", "day", "time", "zoned", "text", "text time"]
 IntakeState = Literal["staged", "accepted", "refused"]
+TrialStatus = Literal["running", "finished", "stopped early", "failed"]
 CauseKind = Literal["schedule", "drift", "degraded", "data", "person"]
 
 
@@ -190,6 +191,56 @@ class TrainedModel(Record):
     details: dict[str, float] = {}
 
 
+class Trial(Record):
+    """One trial of a tuning: settings of `model` and `training` by name, and how it went.
+
+    `losses` are the validation losses, epoch by epoch; `best` is the least of them. `stopped early` is by ASHA
+    or at the end of the time; `failed` has its reason. `at` are seconds since the tuning began, without the
+    time in which no process of it lived.
+    """
+
+    number: int  # from 0, the definition's own settings
+    settings: dict[str, float | int | str | None]
+    status: TrialStatus = "running"
+    losses: list[float] = []
+    best: float | None = None
+    seconds: float = 0.0
+    at: float = 0.0
+    reason: str | None = None
+
+
+class Cost(Record):
+    """What something has used: times in seconds, memory in bytes, money in `currency`.
+
+    `processes` says of how many processes it is the sum, `wasted_seconds` how many of the CPU seconds were
+    those of processes that died and had to be replaced. `money` is None where currencies were mixed.
+    """
+
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    peak_bytes: int = 0
+    wall_seconds: float = 0.0
+    money: float | None = 0.0
+    currency: str = ""
+    processes: int = 0
+    wasted_seconds: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        """Both, one after the other; a cost of nothing has no currency."""
+        known = {cost.currency for cost in (self, other) if cost.currency}
+        mixed = len(known) > 1 or self.money is None or other.money is None
+        return Cost(
+            cpu_seconds=round(self.cpu_seconds + other.cpu_seconds, 3),
+            gpu_seconds=round(self.gpu_seconds + other.gpu_seconds, 3),
+            peak_bytes=max(self.peak_bytes, other.peak_bytes),
+            wall_seconds=round(self.wall_seconds + other.wall_seconds, 3),
+            money=None if mixed else round((self.money or 0.0) + (other.money or 0.0), 6),
+            currency=next(iter(known)) if len(known) == 1 else "",
+            processes=self.processes + other.processes,
+            wasted_seconds=round(self.wasted_seconds + other.wasted_seconds, 3),
+        )
+
+
 class ServedModel(Record):
     """What the prediction service is to answer with for a pipeline."""
 
@@ -347,3 +398,5 @@ class TrainOutcome(Record):
     cause: str | None = None
     warnings: list[str] = []
     seconds: dict[str, float] = {}
+    reason: str | None = None  # of a failure
+    cost: Cost | None = None
