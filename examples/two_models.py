@@ -44,7 +44,7 @@ def two_models(pipeline: str) -> TrainOutcome:
         measured = evaluation.evaluate_model.submit(config, attempt, trained, champion)
         tries.append((config, attempt, trained, measured))
     config, attempt, trained, measured = max(tries, key=lambda t: t[3].result().baseline_difference.value)
-    if known := outcomes.known_outcome(home, attempt, batch, report):
+    if known := outcomes.known_outcome(config, home, attempt, batch, report):
         return known
     verdicts = gates.judge(measured.result(), config.gates)
     run_id = registry.log_attempt(config, home, trained, attempt, measured, verdicts, wait_for=[tries])

@@ -63,7 +63,7 @@ def training(
         watch.lap("snapshot")
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
-        if known := known_outcome(home, attempt, batch, report):
+        if known := known_outcome(config, home, attempt, batch, report):
             confirm_serving(deploy_champion(home, config.pipeline))
             return known
         trained = fit_model(config, attempt)

@@ -21,6 +21,7 @@ from pipelines.records import (
     ValidationReport,
     count_rows,
 )
+from pipelines.training.provenance import describe_environment
 
 
 def open_cause(home: Home, pipeline: str, cause: str | None, reason: str | None) -> Cause:
@@ -65,14 +66,14 @@ def describe_dataset(batch: Batch, report: ValidationReport, snapshot: Snapshot)
 
 
 def known_outcome(
-    home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
+    config: PipelineConfig, home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
 ) -> TrainOutcome | None:
     """The outcome of the same attempt if it was promoted before; else the attempt is stored as started.
 
     What it says of the data is of this run.
     """
     ledger = Ledger.open(home)
-    ledger.start_attempt(attempt)
+    ledger.start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
     outcome = ledger.outcome(attempt.id)
     if outcome is None or outcome.status != "promoted":
         return None  # a verdict against one champion is none against the next

@@ -54,7 +54,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     ledger.add_cause(cause)
     snapshot = Snapshot(pipeline="trips", uri="rows", version=0, rows=1198, fingerprint="f1f2")
     ledger.start_attempt(
-        Attempt(id="trips-1a2b", pipeline="trips", snapshot=snapshot, folder="a", cause="c001")
+        Attempt(id="trips-1a2b", pipeline="trips", snapshot=snapshot, folder="a", cause="c001"),
+        {},
+        {},
     )
     gate = GateVerdict(name="baseline", verdict="fail", reason="worse than the mean")
     ledger.finish_attempt(

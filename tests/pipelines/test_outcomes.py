@@ -85,7 +85,7 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
     """Register a version and make it champion, as the flow does."""
 
     def make(number: int, champion: int | None) -> Any:
-        ledger.start_attempt(attempt(number))
+        ledger.start_attempt(attempt(number), {}, {})
         trained = TrainedModel(attempt=f"trips-{number}", kind="mlp", folder="b", files={}, seconds=1.0)
         ledger.record_version(f"trips-{number}", trained, number)
         cause = open_cause(home, "trips", None, "more rows")
@@ -142,9 +142,11 @@ def test_a_cause_said_of_an_earlier_champion_is_stale(home: Home, enter: Any) ->
 
 
 @pytest.mark.parametrize(("verdict", "status"), [("fail", "rejected"), ("inconclusive", "inconclusive")])
-def test_what_was_kept_out_is_judged_again(home: Home, ledger: Ledger, verdict: str, status: str) -> None:
+def test_what_was_kept_out_is_judged_again(
+    home: Home, ledger: Ledger, define: Any, verdict: str, status: str
+) -> None:
     """Against the champion of that day, which may be another."""
-    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
+    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"]
     )
@@ -152,17 +154,17 @@ def test_what_was_kept_out_is_judged_again(home: Home, ledger: Ledger, verdict: 
     stored = ledger.outcome("trips-1")
     assert stored is not None
     assert (stored.status, stored.metrics, stored.seconds) == (status, {"rmse": 2.0}, {"train": 1.0})
-    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
+    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
 
 
-def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger) -> None:
-    known_outcome(home, attempt(1), BATCH, REPORT)
+def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger, define: Any) -> None:
+    known_outcome(define(), home, attempt(1), BATCH, REPORT)
     ledger.finish_attempt(TrainOutcome(status="failed", pipeline="trips", attempt="trips-1"))
-    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
+    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
 
 
-def test_the_promoted_version_is_told(home: Home) -> None:
-    known_outcome(home, attempt(4), BATCH, REPORT)
+def test_the_promoted_version_is_told(home: Home, define: Any) -> None:
+    known_outcome(define(), home, attempt(4), BATCH, REPORT)
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"}
     )
@@ -170,10 +172,12 @@ def test_the_promoted_version_is_told(home: Home) -> None:
     assert (final.status, final.model) == ("promoted", {"name": "trips", "version": 4, "run_id": "r"})
 
 
-def test_killed_right_after_the_promotion_it_is_known_as_promoted(home: Home, enter: Any) -> None:
+def test_killed_right_after_the_promotion_it_is_known_as_promoted(
+    home: Home, enter: Any, define: Any
+) -> None:
     """The next run of the same attempt finds it so, and makes no second promotion of itself by itself."""
     enter(1, None)
-    known = known_outcome(home, attempt(1), BATCH, REPORT)
+    known = known_outcome(define(), home, attempt(1), BATCH, REPORT)
     assert known is not None
     assert (known.status, known.model["version"], known.dataset["known"]) == ("reused", 1, 10)
     assert known.warnings[:2] == ["ZONE is read as zone", "old"]

@@ -19,6 +19,7 @@ from pipelines.records import (
     Attempt,
     Batch,
     Cause,
+    Cost,
     Intake,
     IntakeState,
     Promotion,
@@ -29,7 +30,7 @@ from pipelines.records import (
     WindowJudgment,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 CANNOT_WRITE = ("disk is full", "disk I/O error", "readonly database", "unable to open database")
 
 
@@ -149,17 +150,26 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------- attempts
 
-    def start_attempt(self, attempt: Attempt) -> None:
-        """Store an attempt the first time it is started; later calls change nothing."""
+    def start_attempt(self, attempt: Attempt, config: dict[str, Any], environment: dict[str, Any]) -> None:
+        """Store an attempt the first time it is started, with its definition and surroundings, as JSON.
+
+        Later calls change nothing, but that one which failed, and is tried again, has its new surroundings.
+        """
+        table = tables.attempts
+        again = {"config": config, "environment": environment}
         values = {
             "id": attempt.id,
             "pipeline": attempt.pipeline,
             "started": now(),
             "cause": attempt.cause,
             "attempt": attempt.model_dump(mode="json"),
+            **again,
         }
+        failed = table.c.outcome["status"].as_string() == "failed"
+        statement = sqlite_insert(table).values(values)
+        statement = statement.on_conflict_do_update(index_elements=["id"], set_=again, where=failed)
         with self.engine.begin() as connection:
-            connection.execute(sqlite_insert(tables.attempts).values(values).on_conflict_do_nothing())
+            connection.execute(statement)
 
     def finish_attempt(self, outcome: TrainOutcome) -> None:
         """Store how an attempt ended."""
@@ -167,6 +177,14 @@ class Ledger:
         mine = tables.attempts.c.id == outcome.attempt
         with self.engine.begin() as connection:
             connection.execute(sa.update(tables.attempts).where(mine).values(values))
+
+    def record_cost(self, attempt: str, cost: Cost) -> None:
+        """Store what an attempt has used so far, all its processes together."""
+        values = {"cost": cost.model_dump(mode="json")}
+        with self.engine.begin() as connection:
+            connection.execute(
+                sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values)
+            )
 
     def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
         """Store the registered version of an attempt and the hashes of its files."""
@@ -182,7 +200,10 @@ class Ledger:
         return TrainOutcome.model_validate(row.outcome) if row and row.outcome else None
 
     def attempts(self, pipeline: str) -> list[sa.Row[Any]]:
-        """Rows of the attempts, oldest first: id, started, cause, attempt, trained, version, outcome."""
+        """Rows of the attempts, oldest first.
+
+        Columns: id, started, cause, attempt, trained, version, outcome, config, cost, environment.
+        """
         table = tables.attempts
         return self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.started))
 

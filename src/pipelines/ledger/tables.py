@@ -36,6 +36,9 @@ attempts = sa.Table(
     sa.Column("trained", sa.JSON),  # records.TrainedModel
     sa.Column("version", sa.Integer),
     sa.Column("outcome", sa.JSON),  # records.TrainOutcome
+    sa.Column("config", sa.JSON),  # config.PipelineConfig, as planned
+    sa.Column("cost", sa.JSON),  # records.Cost
+    sa.Column("environment", sa.JSON),  # versions of code and packages, and the machine
 )
 
 promotions = sa.Table(

@@ -202,19 +202,19 @@ def test_the_cool_down_counts_from_the_last_window_before(ledger: Ledger) -> Non
 
 
 def test_an_attempt_is_one_however_often_it_starts(ledger: Ledger) -> None:
-    ledger.start_attempt(attempt(cause="c1"))
-    ledger.start_attempt(attempt(cause="c2"))
+    ledger.start_attempt(attempt(cause="c1"), {}, {})
+    ledger.start_attempt(attempt(cause="c2"), {}, {})
     assert [(row.id, row.cause) for row in ledger.attempts("trips")] == [("trips-1", "c1")]
     assert ledger.outcome("trips-1") is None
     outcome = TrainOutcome(status="rejected", pipeline="trips", attempt="trips-1", metrics={"rmse": 1.5})
     ledger.finish_attempt(outcome)
-    ledger.start_attempt(attempt())
+    ledger.start_attempt(attempt(), {}, {})
     assert ledger.outcome("trips-1") == outcome
 
 
 def test_a_version_s_model_is_found_by_its_number(ledger: Ledger) -> None:
     trained = TrainedModel(attempt="trips-1", kind="mlp", folder="b", files={"model.json": "00"}, seconds=1.0)
-    ledger.start_attempt(attempt())
+    ledger.start_attempt(attempt(), {}, {})
     with pytest.raises(UsageError, match=r"no version 4 .versions: none"):
         ledger.trained("trips", 4)
     for _ in range(2):

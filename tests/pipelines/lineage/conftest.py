@@ -74,7 +74,7 @@ def try_model(home: Home, number: int, snapshot: int, cause: str, status: str = 
     data = Snapshot(
         pipeline="trips", uri=str(home.pipeline("trips").rows), version=snapshot, rows=10, fingerprint="f1f2"
     )
-    ledger.start_attempt(Attempt(id=name, pipeline="trips", snapshot=data, folder="a", cause=cause))
+    ledger.start_attempt(Attempt(id=name, pipeline="trips", snapshot=data, folder="a", cause=cause), {}, {})
     outcome = TrainOutcome(
         status=status,
         pipeline="trips",

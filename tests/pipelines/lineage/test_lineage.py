@@ -136,7 +136,7 @@ def test_rows_of_a_batch_that_the_ledger_never_had_are_counted(home: Home) -> No
     path = str(home.pipeline("trips").rows)
     write_deltalake(path, pa.table({"x": [1.0], "_batch": ["old"]}), partition_by=["_batch"])
     seen = Snapshot(pipeline="trips", uri=path, version=0, rows=1, fingerprint="f")
-    ledger.start_attempt(Attempt(id="trips-0001", pipeline="trips", snapshot=seen, folder="a"))
+    ledger.start_attempt(Attempt(id="trips-0001", pipeline="trips", snapshot=seen, folder="a"), {}, {})
     [batch] = trace(home, "trips-0001").batches
     assert (batch.id, batch.state, batch.in_snapshot) == ("old", None, 1)
 
@@ -152,7 +152,7 @@ def test_from_a_file_through_real_ingestion(home: Home, define: Any, table: Any,
         part.to_csv(folder / name, index=False)
         batch = stage_batch(config, home)
         snapshot = accept_batch(home, batch, validate_batch(config, home, batch))
-    Ledger.open(home).start_attempt(plan_attempt(config, home, snapshot, None))
+    Ledger.open(home).start_attempt(plan_attempt(config, home, snapshot, None), {}, {})
     found = trace(home, "tue.csv")
     assert [str(batch.counts) for batch in found.batches] == [
         "read 150 = 50 known + 99 accepted + 1 quarantined + 0 refused"

@@ -24,7 +24,7 @@ def test_what_a_live_model_was_trained_on_stays(table: Any) -> None:
     second = rebuild(table, "number")
     third = rebuild(table, "category")
     ledger = Ledger.open(table.home)
-    ledger.start_attempt(Attempt(id="one", pipeline="p", snapshot=first, folder="x"))
+    ledger.start_attempt(Attempt(id="one", pipeline="p", snapshot=first, folder="x"), {}, {})
     ledger.record_version("one", TrainedModel(attempt="one", kind="mlp", folder="x", files={}, seconds=1), 1)
     config = table.config.model_copy(
         update={"data": table.config.data.model_copy(update={"retention": timedelta(microseconds=1)})}
