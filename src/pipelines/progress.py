@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import Any
 
 # Prefect sends this logger's lines to its UI (PREFECT_LOGGING_EXTRA_LOGGERS), the command line prints them.
 log = logging.getLogger("evergreen")
@@ -28,14 +29,16 @@ class EpochLog:
     def __init__(self, seconds: float = 1.0) -> None:
         self.seconds, self._last = seconds, 0.0
 
-    def __call__(self, row: dict[str, float]) -> None:
-        if time.monotonic() - self._last >= self.seconds:
-            self._last = time.monotonic()
+    def __call__(self, rows: list[dict[str, Any]]) -> None:
+        if rows and time.monotonic() - self._last >= self.seconds:
+            self._last, row = time.monotonic(), rows[-1]
+            losses = [
+                f"{name} {row[name]:.4f}" for name in ("loss", "validation") if row.get(name) is not None
+            ]
             log.info(
-                "Epoch %d of at most %d: loss %.4f, validation %.4f, %s samples/s",
+                "Epoch %d of at most %d: %s, %s samples/s",
                 row["epoch"],
                 row["epochs"],
-                row["loss"],
-                row["validation"],
+                ", ".join(losses),
                 f"{row['samples_per_second']:,}",
             )

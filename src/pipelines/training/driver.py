@@ -1,7 +1,8 @@
 """`python -m pipelines.training.driver FOLDER`: the process of one attempt, from snapshot to bundle.
 
 It reads spec.json and writes result.json, or error.json where the attempt cannot succeed. Killed at any
-moment and started again, it goes on from the last checkpoint.
+moment and started again, it goes on from the last checkpoint. With `--wait` in the folder's place it imports
+what it will need and reads the folder from its standard input.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +21,10 @@ from pipelines.config import PipelineConfig
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
 from pipelines.errors import DataError, EvergreenError
 from pipelines.records import Attempt, TrainedModel
+from pipelines.training.distributed import choose_workers as plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.job import Fitted
+from pipelines.training.usage import Meter
 
 SETTINGS = {
     **SLEEPING_THREADS,  # a Ray Job's driver has the cluster's environment, not that of the flow
@@ -30,15 +35,36 @@ SETTINGS = {
 
 def main(folder: AttemptFolder) -> int:
     """Run the attempt unless another process does; 0 when there is a result."""
-    silence_telemetry()
-    set_environment({name: value for name, value in SETTINGS.items() if variable(name) is None})
+    arrange()
     with folder.lock.open("wb") as lock:
         if not take_lock(lock):
             return 0
         folder.pid.write_text(str(os.getpid()))
         if folder.result.exists():
             return 0
-        return run(folder)
+        with Meter(folder, "driver"), folder.beating():
+            return run(folder)
+
+
+def wait_for_attempt() -> AttemptFolder | None:
+    """Import what is slow, then read the attempt's folder and take its log; None if none comes."""
+    arrange()
+    with suppress(OSError):
+        os.nice(10)  # whoever will ask is still at work
+        warm_imports()
+    folder = AttemptFolder(Path(sys.stdin.read() or "/dev/null"))
+    if not folder.root.is_dir():
+        return None
+    with folder.log.open("ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    return folder
+
+
+def arrange() -> None:
+    """What must be set before anything heavy is imported."""
+    silence_telemetry()
+    set_environment({name: value for name, value in SETTINGS.items() if variable(name) is None})
 
 
 def take_lock(lock: BinaryIO) -> bool:
@@ -57,16 +83,19 @@ def take_lock(lock: BinaryIO) -> bool:
 
 
 def run(folder: AttemptFolder) -> int:
-    """Train and write result.json, or error.json with what was wrong."""
+    """Train and write result.json, or error.json with what was wrong.
+
+    Where a process of Ray's died under this one, `fault` says which, and this one is to be started again.
+    """
     spec = json.loads(folder.spec.read_text())
-    started = time.monotonic()
+    began = time.time()
     try:
-        config, attempt = (
-            PipelineConfig.model_validate(spec["config"]),
-            Attempt.model_validate(spec["attempt"]),
-        )
+        config = PipelineConfig.model_validate(spec["config"])
+        attempt = Attempt.model_validate(spec["attempt"])
+        plan_resources(config.training)  # what cannot be had is said before anything is done
         from pipelines.training.fitting import fit_attempt
 
+        imported = time.time()
         fitted = fit_attempt(config, attempt, folder)
     except EvergreenError as error:
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
@@ -74,28 +103,77 @@ def run(folder: AttemptFolder) -> int:
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
         traceback.print_exc()
-        write_whole(folder.error, json.dumps({"message": f"{type(error).__name__}: {error}"[:2000]}))
+        if death := find_death(error):
+            write_whole(folder.fault, f"{death} died")
+        else:
+            write_whole(folder.error, json.dumps({"message": f"{type(error).__name__}: {error}"[:2000]}))
         return 1
-    write_result(folder, attempt, fitted.kind, fitted.details, time.monotonic() - started)
+    parts = {
+        "start": began - spec.get("asked", began),
+        "import": imported - began,
+        **split_time(folder, imported),
+    }
+    write_result(folder, attempt, fitted, parts)
     return 0
 
 
-def write_result(
-    folder: AttemptFolder, attempt: Attempt, kind: str, details: dict[str, float], seconds: float
-) -> None:
+def find_death(error: BaseException | None) -> str:
+    """Which process of Ray's died, where that is what the error says; else empty."""
+    ray = sys.modules.get("ray")
+    while error is not None and ray is not None:
+        if isinstance(error, ray.exceptions.RayError) and not isinstance(error, ray.exceptions.RayTaskError):
+            return f"a process of Ray's ({type(error).__name__})"
+        error = error.__cause__
+    return ""
+
+
+def split_time(folder: AttemptFolder, since: float) -> dict[str, float]:
+    """Seconds of an attempt's course, by what it told.
+
+    prepare: until the arrays were there; gather: until the first epoch, while workers start; epochs; between:
+    from one epoch to the next (checkpoints, a second fit); wind_down: after the last one.
+    """
+    now, arrays = time.time(), folder.arrays
+    prepared = max([since, *(file.stat().st_mtime for file in arrays.glob("*.npy"))])
+    epochs = [row for row in folder.read_epochs() if row.get("time", 0.0) - row["seconds"] >= since]
+    if not epochs:
+        return {"prepare": prepared - since, "fit": now - prepared}
+    first, last = epochs[0]["time"] - epochs[0]["seconds"], epochs[-1]["time"]
+    trained = sum(row["seconds"] for row in epochs)
+    return {
+        "prepare": prepared - since,
+        "gather": first - prepared,
+        "epochs": trained,
+        "between": last - first - trained,
+        "wind_down": now - last,
+    }
+
+
+def write_result(folder: AttemptFolder, attempt: Attempt, fitted: Fitted, parts: dict[str, float]) -> None:
     """Seal the bundle with the hash of each file."""
     from pipelines.models.bundle import hash_files
 
     trained = TrainedModel(
         attempt=attempt.id,
-        kind=kind,
+        kind=fitted.kind,
         folder=str(folder.bundle),
         files=hash_files(folder.bundle),
-        seconds=round(seconds, 2),
-        details=details,
+        seconds=round(sum(parts.values()), 2),
+        details=fitted.details,
+        parts={name: round(seconds, 3) for name, seconds in parts.items()},
     )
     write_whole(folder.result, trained.model_dump_json())
 
 
+def warm_imports() -> None:
+    """What every training needs; torch's compiler comes with its optimizers, whether used or not."""
+    from importlib import import_module
+
+    names = ["pandas", "deltalake", "sklearn.compose", "sklearn.ensemble", "skops.io", "torch._dynamo"]
+    for name in [*names, "pipelines.training.fitting"]:
+        import_module(name)
+
+
 if __name__ == "__main__":
-    sys.exit(main(AttemptFolder(Path(sys.argv[1]))))
+    found = wait_for_attempt() if sys.argv[1] == "--wait" else AttemptFolder(Path(sys.argv[1]))
+    sys.exit(main(found) if found else 0)

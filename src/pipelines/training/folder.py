@@ -1,13 +1,20 @@
-"""What lies in an attempt's folder, and the two files that every process of it reads and writes."""
+"""What lies in an attempt's folder, and the files that every process of it reads and writes."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines.records import Attempt
+
+# A process that waits for another one uses a hundredth of a core; Ray's own threads stay below this, too.
+WORKING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,13 @@ class AttemptFolder:
 
     @property
     def pid(self) -> Path:
+        """Of the driver, on its own host."""
         return self.root / "pid"
+
+    @property
+    def fault(self) -> Path:
+        """Which process died under the driver, so that it ended, to be started again."""
+        return self.root / "fault"
 
     @property
     def progress(self) -> Path:
@@ -57,6 +70,22 @@ class AttemptFolder:
     def beat(self) -> Path:
         """Touched while something is being done: no epoch needs to end for it."""
         return self.root / "beat"
+
+    @contextmanager
+    def beating(self) -> Iterator[None]:
+        """Touch `beat` about once a second while this process uses a tenth of a core or more.
+
+        One that hangs or waits does not beat. For whatever is not a loop that touches it by itself.
+        """
+        over = threading.Event()
+        thread = threading.Thread(target=beat_while_working, args=(self.beat, over), daemon=True)
+        self.beat.touch()
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     @property
     def arrays(self) -> Path:
@@ -81,11 +110,51 @@ class AttemptFolder:
         """A line for each trial of a tuning."""
         return self.root / "trials.jsonl"
 
+    @property
+    def tuned(self) -> Path:
+        """What a tuning has found, once it has ended."""
+        return self.root / "tuned.json"
+
     def read_epochs(self) -> list[dict[str, Any]]:
         """What each epoch of each model reported, in order (see `loop.Loop.told`)."""
         lines = self.progress.read_text().splitlines() if self.progress.exists() else []
         rows = {(row["model"], row["epoch"]): row for row in map(parse_line, lines) if row}
         return list(rows.values())
+
+
+class ProgressReader:
+    """Reads what was told since the last call; an epoch that was repeated after a crash comes once."""
+
+    def __init__(self, folder: AttemptFolder) -> None:
+        self.path, self._read = folder.progress, 0
+        self._told: set[tuple[str, int]] = set()
+
+    def read(self) -> list[dict[str, Any]]:
+        """The rows of whole lines, in order; often none."""
+        if not self.path.exists() or self.path.stat().st_size <= self._read:
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self._read)
+            whole = file.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        rows = [row for row in map(parse_line, whole.decode().splitlines()) if row]
+        return [row for row in rows if self._is_new(row)]
+
+    def _is_new(self, row: dict[str, Any]) -> bool:
+        key = (row["model"], row["epoch"])
+        new = key not in self._told
+        self._told.add(key)
+        return new
+
+
+def beat_while_working(beat: Path, over: threading.Event) -> None:
+    """The thread of `AttemptFolder.beating`."""
+    used, since = time.process_time(), time.monotonic()
+    while not over.wait(1.0):
+        now_used, now = time.process_time(), time.monotonic()
+        if now_used - used >= WORKING_SHARE * (now - since):
+            beat.touch()
+        used, since = now_used, now
 
 
 def parse_line(line: str) -> dict[str, Any] | None:

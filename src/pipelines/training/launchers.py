@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import hashlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, TypeVar
 
 from pipelines.environment import child_environment, variable
+from pipelines.errors import StackError
 from pipelines.records import Attempt
 from pipelines.training.folder import AttemptFolder
+
+DRIVER = "pipelines.training.driver"
+STOP_SECONDS = 4.0  # to end by itself, before it is killed
+ASK_SECONDS = 5.0  # between two looks at the cluster while the driver holds its lock
+PATIENCE_SECONDS = 10.0  # for a cluster that does not answer
+Answer = TypeVar("Answer")
 
 
 class Launcher(Protocol):
@@ -32,8 +42,22 @@ def choose_launcher(attempt: Attempt) -> Launcher:
     return RayJob(attempt, address) if address else ChildProcess(attempt)
 
 
-def driver_command(attempt: Attempt) -> list[str]:
-    return [sys.executable, "-m", "pipelines.training.driver", attempt.folder]
+def driver_command(*words: str) -> list[str]:
+    return [python_path(), "-m", DRIVER, *words]
+
+
+def python_path() -> str:
+    """This interpreter by a path without a space: Ray puts it into a shell command, unquoted."""
+    if " " not in sys.executable:
+        return sys.executable
+    folder = Path(tempfile.gettempdir()) / f"evergreen-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.is_symlink():
+        return sys.executable  # somebody else's: better a Ray that does not start than their interpreter
+    link = folder / hashlib.sha256(sys.prefix.encode()).hexdigest()[:12]
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(sys.prefix)
+    return str(link / Path(sys.executable).relative_to(sys.prefix))
 
 
 class ChildProcess:
@@ -47,70 +71,149 @@ class ChildProcess:
 
     def start(self) -> None:
         """Start the driver and wait until it holds the lock, so that nobody starts a second one."""
-        with self.folder.log.open("ab") as log:
-            process = subprocess.Popen(
-                driver_command(self.attempt),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=child_environment(),
-            )
+        process = take_warm()
+        if process is None:
+            with self.folder.log.open("ab") as log:
+                process = popen_driver(self.attempt.folder, stdin=subprocess.DEVNULL, log=log)
+        elif process.stdin:
+            process.stdin.write(self.attempt.folder.encode())
+            process.stdin.close()
         while process.poll() is None and not self.running():
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     def stop(self) -> None:
-        """End the driver and whatever it started: it leads a process group."""
-        pid = self.folder.pid
-        if self.running() and pid.exists():
-            os.killpg(int(pid.read_text()), signal.SIGTERM)
-            wait_until(lambda: not self.running(), 10)
-            if self.running():
-                os.killpg(int(pid.read_text()), signal.SIGKILL)
+        end_driver(self.folder)
 
 
 class RayJob:
-    """The driver as a Ray Job whose submission id is the attempt's."""
+    """The driver as a Ray Job whose submission id is the attempt's.
+
+    Raises StackError where the cluster does not answer for ten seconds.
+    """
 
     def __init__(self, attempt: Attempt, address: str) -> None:
         from ray.job_submission import JobSubmissionClient
 
-        self.attempt, self.client = attempt, JobSubmissionClient(address)
+        self.attempt, self.folder, self.address = attempt, AttemptFolder.of(attempt), address
+        self.client = self._ask(lambda: JobSubmissionClient(address))
+        self._active, self._asked = False, 0.0
+
+    def running(self) -> bool:
+        """Whether the driver holds its lock, or its job has still to begin."""
+        locked = is_locked(self.folder.lock)
+        if time.monotonic() - self._asked > (ASK_SECONDS if locked else 0.5):
+            ids = self._ids()
+            self._active = (
+                bool(ids) and not self._ask(lambda: self.client.get_job_status(ids[-1])).is_terminal()
+            )
+            self._asked = time.monotonic()
+        return locked or self._active
+
+    def start(self) -> None:
+        before = len(self._ids())
+        log = shlex.quote(str(self.folder.log))
+        command = shlex.join(driver_command(self.attempt.folder))
+        self._ask(
+            lambda: self.client.submit_job(
+                entrypoint=f"exec {command} >> {log} 2>&1",
+                submission_id=self.attempt.id if before == 0 else f"{self.attempt.id}.{before}",
+                metadata={"pipeline": self.attempt.pipeline, "snapshot": self.attempt.snapshot.id},
+            )
+        )
+        self._active, self._asked = True, time.monotonic()
+
+    def stop(self) -> None:
+        """Stop the job, then whatever of it does not end; also where the cluster is gone."""
+        with contextlib.suppress(StackError):
+            for submission in self._ids()[-1:]:
+                self._ask(lambda name=submission: self.client.stop_job(name))  # type: ignore[misc]  # a lambda
+                wait_until(lambda: not is_locked(self.folder.lock), STOP_SECONDS)
+        end_driver(self.folder)
+        self._asked = 0.0
 
     def _ids(self) -> list[str]:
         """This attempt's submissions, first to last.
 
         Ray never takes an id twice, so later ones carry a number.
         """
-        found = [job.submission_id for job in self.client.list_jobs() if job.submission_id]
+        jobs = self._ask(self.client.list_jobs)
+        found = [job.submission_id for job in jobs if job.submission_id]
         mine = [i for i in found if i == self.attempt.id or i.startswith(f"{self.attempt.id}.")]
         return sorted(mine, key=lambda i: (len(i), i))
 
-    def running(self) -> bool:
-        ids = self._ids()
-        return bool(ids) and not self.client.get_job_status(ids[-1]).is_terminal()
+    def _ask(self, question: Callable[[], Answer]) -> Answer:
+        """The cluster's answer; a head node that is busy gets some time."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return question()
+            except (
+                OSError,
+                RuntimeError,
+            ) as error:  # what its client raises, requests' own errors among them
+                if time.monotonic() > deadline:
+                    raise self._gone() from error
+            time.sleep(0.5)
 
-    def start(self) -> None:
-        before = len(self._ids())
-        submission = self.attempt.id if before == 0 else f"{self.attempt.id}.{before}"
-        log = shlex.quote(str(AttemptFolder.of(self.attempt).log))
-        self.client.submit_job(
-            entrypoint=f"exec {shlex.join(driver_command(self.attempt))} >> {log} 2>&1",
-            submission_id=submission,
-            metadata={"pipeline": self.attempt.pipeline, "snapshot": self.attempt.snapshot.id},
+    def _gone(self) -> StackError:
+        return StackError(
+            f"{self.attempt.id}: the Ray cluster at {self.address} does not answer: its head node is gone,"
+            " and the training with it.",
+            "Start it again with `evergreen up`, then train again: it goes on from the last checkpoint.",
         )
 
-    def stop(self) -> None:
-        for submission in self._ids()[-1:]:
-            self.client.stop_job(submission)
-            wait_until(lambda: not self.running(), 10)
+
+# ---------------------------------------------------------------------------------------- processes
+
+
+def popen_driver(*words: str, stdin: int, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        driver_command(*words),
+        stdin=stdin,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=child_environment(),
+    )
+
+
+_warm: list[subprocess.Popen[bytes]] = []  # at most one
+
+
+def warm_up() -> None:
+    """Start a driver that imports what it will need and waits for its attempt, while rows are still read.
+
+    It ends with this process if no training comes. Without effect where the cluster starts drivers.
+    """
+    if not variable("EVERGREEN_RAY_JOBS") and not _warm:
+        _warm.append(popen_driver("--wait", stdin=subprocess.PIPE, log=subprocess.DEVNULL))
+
+
+def take_warm() -> subprocess.Popen[bytes] | None:
+    """The driver that waits, if it lives."""
+    process = _warm.pop() if _warm else None
+    return process if process and process.poll() is None else None
+
+
+def end_driver(folder: AttemptFolder) -> None:
+    """End the driver of this host and whatever it started: it leads a process group."""
+    import psutil
+
+    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        if not (is_locked(folder.lock) and folder.pid.exists()):
+            return
+        pid = int(folder.pid.read_text())
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if DRIVER in psutil.Process(pid).cmdline():
+                os.killpg(pid, number)
+        wait_until(lambda: not is_locked(folder.lock), seconds)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     """Return when the condition holds or the time is over."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def is_locked(path: Path) -> bool:
