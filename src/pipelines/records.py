@@ -189,6 +189,7 @@ class TrainedModel(Record):
     files: dict[str, str]
     seconds: float
     details: dict[str, float] = {}
+    parts: dict[str, float] = {}  # seconds, see `driver.split_time`
 
 
 class Trial(Record):
