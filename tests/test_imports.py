@@ -14,6 +14,7 @@ HEAVY = {"torch", "ray", "mlflow", "evidently", "great_expectations", "deltalake
 OWN_PROCESS = {
     "pipelines.models.network": "torch",
     "pipelines.registry.pyfunc_model": "mlflow",
+    "pipelines.training.trial_hooks": "ray",
     "pipelines.validation.engine": "great_expectations",
     "pipelines.validation.metrics": "great_expectations",
     "pipelines.validation.measure": "great_expectations",

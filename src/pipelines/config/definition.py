@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from pipelines.config.learning import Code, Model, Prices, Training, Tuning, check_learning
+from pipelines.config.learning import Code, Model, Prices, Training, Tuning, check_learning, check_tuning
 from pipelines.config.sections import (
     METRICS,
     Column,
@@ -74,4 +74,5 @@ class PipelineConfig(Section):
         if not self.feature_columns and self.data.timestamp is None:
             raise ValueError("columns: no column is left for the model to learn from")
         check_learning(self.task, self.model, self.training)
+        check_tuning(self.model, self.tuning)
         return self

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from pipelines.config.searching import OF_MODEL, SEARCHED, WHOLE, Dimension
 from pipelines.config.sections import Section, Span
 from pipelines.records import Task
 
@@ -15,7 +24,15 @@ CODE = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"  # module:function
 # From simple to rich: of models that are as good, the one that stands first is taken.
 KINDS = ("linear", "gradient_boosting", "mlp", "tabm")
 NETWORKS = ("mlp", "tabm")
+MOST_EPOCHS, FEWEST_EPOCHS, SAMPLES = 40, 3, 4_000_000
+LARGE = 500_000  # rows, from which on larger batches cost no quality and save time
+
 Loss = Literal["squared", "absolute", "huber", "cross_entropy", "focal"]
+# What scikit-learn's kinds can learn; networks can all of it, and the user's own.
+ESTIMATOR_LOSSES = {
+    "linear": ("auto", "squared", "huber", "cross_entropy"),
+    "gradient_boosting": ("auto", "squared", "absolute", "cross_entropy"),
+}
 LOSSES: dict[Task, tuple[str, ...]] = {
     "regression": ("squared", "absolute", "huber"),
     "binary": ("cross_entropy", "focal"),
@@ -33,11 +50,15 @@ class Model(Section):
     KINDS; or `module:function`, which builds a torch module (see docs/training.md).
     """
 
-    kind: str = "mlp"
+    kind: str = "auto"
     width: int = Field(96, ge=4, le=4096)
     depth: int = Field(2, ge=1, le=16)
     dropout: float = Field(0.1, ge=0, lt=1)
     members: int = Field(8, ge=1, le=64)  # of a tabm's ensemble
+    leaves: int = Field(31, ge=2, le=4096)  # of a tree of gradient_boosting, at most
+    leaf_rows: int = Field(20, ge=1)  # of a leaf, at least
+    shrinkage: float = Field(0.05, gt=0, le=1)  # gradient_boosting's learning rate
+    penalty: float | None = Field(None, ge=0)  # L2; None is 1 for linear, 0 for gradient_boosting
     quantiles: list[float] = []  # of a regression: each is predicted beside the value, as q_<quantile>
 
     @model_validator(mode="before")
@@ -87,7 +108,7 @@ class Training(Section):
     stream: bool | Auto = "auto"  # by Ray Data from the Delta files instead of from memory
     loss: Loss | Code | Auto = "auto"
     class_weights: Literal["balanced"] | dict[str, float] | None = None
-    epochs: int = Field(60, ge=1)
+    epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
     patience: int = Field(8, ge=1)
     batch_size: Annotated[int, Field(ge=2)] | Auto = "auto"  # rows of an update, over all workers
     accumulate: int = Field(1, ge=1)  # pieces that a batch is cut into, to fit into a device's memory
@@ -105,6 +126,20 @@ class Training(Section):
     failures: int = Field(3, ge=0)  # deaths of processes that an attempt survives
     checkpoints: str | None = None  # where checkpoints go: any address that fsspec knows
 
+    def for_rows(self, rows: int) -> Training:
+        """The same with `epochs` and `batch_size` in numbers, which depend on how many rows there are.
+
+        Forty epochs were enough for tables of some 10,000 rows; of more, as many as see SAMPLES rows in all.
+        """
+        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, SAMPLES // max(rows, 1)))
+        batch = 2 ** round(math.log2(min(max(rows / 40, 32), 512 if rows < LARGE else 4096)))
+        return self.model_copy(
+            update={
+                "epochs": epochs if self.epochs == "auto" else self.epochs,
+                "batch_size": batch if self.batch_size == "auto" else self.batch_size,
+            }
+        )
+
     @field_validator("workers")
     @classmethod
     def not_negative(cls, workers: int | str | tuple[int, int]) -> int | str | tuple[int, int]:
@@ -118,14 +153,35 @@ class Training(Section):
 class Tuning(Section):
     """A search for better settings by Ray Tune before the training: Optuna proposes, ASHA ends what is bad.
 
-    It ends after `trials` or after `time`, whichever comes first. `space` overrides what is searched: a key
-    of `model` or `training` with `[low, high]`, `{low:, high:, log: true}` or `{choices: […]}`.
+    It ends after `trials` or after `time`, whichever comes first. `space` overrides what is searched: a
+    setting of `model` or `training` with `[low, high]`, `{low:, high:, log: true}` or `{choices: […]}`.
     """
 
     trials: int = Field(20, ge=1)
     time: Span | None = None
-    concurrent: int | Auto = "auto"
-    space: dict[str, Any] = {}
+    concurrent: Annotated[int, Field(ge=1)] | Auto = "auto"
+    space: dict[str, Dimension] = {}
+
+    @field_validator("space")
+    @classmethod
+    def possible(cls, space: dict[str, Dimension]) -> dict[str, Dimension]:
+        for name, dimension in space.items():
+            if name not in SEARCHED:
+                raise ValueError(f"{name}: cannot be searched; what can: {', '.join(SEARCHED)}")
+            for value in dimension.ends:
+                check_setting(name, value)
+        return space
+
+
+def check_setting(name: str, value: Any) -> None:
+    """Raise ValueError, which names the setting, where a value that is to be tried is none."""
+    section: type[Section] = Model if name in OF_MODEL else Training
+    try:
+        section.model_validate({name: value})
+    except ValidationError as error:
+        raise ValueError(f"{name}: {value}: {error.errors()[0]['msg']}") from error
+    if name in WHOLE and (isinstance(value, str) or value != int(value)):
+        raise ValueError(f"{name}: {value} is no whole number")
 
 
 class Prices(Section):
@@ -134,6 +190,12 @@ class Prices(Section):
     cpu_hour: float = Field(0.0, ge=0)
     gpu_hour: float = Field(0.0, ge=0)
     currency: str = "EUR"
+
+
+def supports(kind: str, model: Model, training: Training) -> bool:
+    """Whether a kind of model can learn with the loss that is asked for, and the quantiles."""
+    losses = ESTIMATOR_LOSSES.get(kind)
+    return losses is None or (training.loss in losses and not (kind == "linear" and model.quantiles))
 
 
 def check_learning(task: Task, model: Model, training: Training) -> None:
@@ -145,3 +207,15 @@ def check_learning(task: Task, model: Model, training: Training) -> None:
     named = training.loss in {name for names in LOSSES.values() for name in names}
     if named and training.loss not in LOSSES[task]:
         raise ValueError(f"training.loss: {training.loss} is no loss of {task}: {', '.join(LOSSES[task])}")
+    if not supports(model.kind, model, training):
+        rest = "no quantiles, and these losses" if model.kind == "linear" else "these losses"
+        raise ValueError(f"model.kind: {model.kind} has {rest}: {', '.join(ESTIMATOR_LOSSES[model.kind])}")
+
+
+def check_tuning(model: Model, tuning: Tuning | None) -> None:
+    """Raise ValueError, which names the key, where the model has no such setting to be searched."""
+    kind = "own" if model.own else model.kind
+    for name in tuning.space if tuning and kind != "auto" else ():
+        if kind not in SEARCHED[name]:
+            known = ", ".join(n for n, kinds in SEARCHED.items() if kind in kinds)
+            raise ValueError(f"tuning.space.{name}: {model.kind} has no such setting; it has {known}")
