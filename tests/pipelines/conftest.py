@@ -66,7 +66,7 @@ def definition(task: str = "regression", **changed: Any) -> PipelineConfig:
         "data": {"source": "trips.csv", "target": target, "timestamp": "at"},
         "columns": {name: {"type": t} for name, t in {**TYPES, target: kind}.items()},
         "split": {"by": "time"},
-        "model": {"width": 16},
+        "model": {"kind": "mlp", "width": 16},
         "training": {"epochs": 5, "batch_size": 64},
     }
     return PipelineConfig.model_validate(plain | changed)

@@ -3,13 +3,14 @@
 model.json        kind, task, columns, classes, scale of the target, shape of the network
 features.skops    the fitted scikit-learn preprocessing
 weights.pt        the network's state (read with weights_only), or
-estimator.skops   the fitted scikit-learn model
+estimator.skops   the fitted scikit-learn model; of a regression a list: of the value, then of each quantile
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,8 @@ TRUSTED = [
 
 
 ESTIMATORS = ("linear", "gradient_boosting")
+FEATURES = "features.skops"
+PIECE = 16_384  # rows that a network answers at once
 
 
 class Description(BaseModel):
@@ -59,13 +62,18 @@ class Description(BaseModel):
     classes: list[str]  # in order; empty for regression
     mean: float = 0.0  # of the target, which the network learns as (y - mean) / scale
     scale: float = 1.0
-    numbers: int
-    cardinalities: list[int]
+    bins: list[list[float]]  # of each number: the edges of the pieces that networks embed it by
+    cardinalities: list[int]  # of each code, which stand after the numbers; 0 is what was never seen
     model: Model
 
     @property
     def outputs(self) -> int:
-        return max(1, len(self.classes))
+        """Of a network: a class each, or the value and then its quantiles."""
+        return len(self.classes) or 1 + len(self.model.quantiles)
+
+    @property
+    def numbers(self) -> int:
+        return len(self.bins)
 
     @property
     def network(self) -> bool:
@@ -114,44 +122,52 @@ class Bundle:
                 f"The model needs {', '.join(missing)}; the rows have {found}.",
                 "Bring the columns back, or deploy a version that does without them.",
             )
-        matrix = feature_steps.transform(self.features_step, frame, self.description.types)
-        if self.task == "regression":
-            return pd.DataFrame({"prediction": self._values(matrix)}, index=frame.index)
-        probabilities = self._probabilities(matrix)
-        classes = self.description.classes
-        columns: dict[str, Any] = {"prediction": [classes[i] for i in probabilities.argmax(axis=1)]}
-        columns |= {f"p_{name}": probabilities[:, i] for i, name in enumerate(classes)}
-        return pd.DataFrame(columns, index=frame.index)
+        outputs = self.answer(feature_steps.transform(self.features_step, frame, self.description.types))
+        return pd.DataFrame(self._columns(outputs), index=frame.index)
 
-    def _values(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        raw = self._network(matrix)[:, 0] if self.description.network else self.estimator.predict(matrix)
-        values: NDArray[np.float64] = raw.astype("float64") * self.description.scale + self.description.mean
-        return values
-
-    def _probabilities(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        from scipy.special import softmax
-
+    def answer(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """What the model says of prepared rows: (rows, classes) of probabilities, or (rows, 1 + quantiles) of
+        standardised values; of an ensemble the members' mean."""
         if self.description.network:
-            out: NDArray[np.float64] = softmax(self._network(matrix).astype("float64"), axis=1)
-        else:
-            out = self.estimator.predict_proba(matrix)
-        return out
+            return self._network(matrix)
+        if self.description.classes:
+            probabilities: NDArray[np.float64] = self.estimator.predict_proba(matrix)
+            return probabilities
+        import numpy as np
 
-    def _network(self, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.column_stack([part.predict(matrix) for part in self.estimator])
+
+    def _columns(self, answers: NDArray[np.float64]) -> dict[str, Any]:
+        """Answers as people read them: classes by name, values and quantiles in the target's unit."""
+        import numpy as np
+
+        classes, quantiles = self.description.classes, self.description.model.quantiles
+        if classes:
+            shares = {f"p_{name}": answers[:, i] for i, name in enumerate(classes)}
+            return {"prediction": [classes[i] for i in answers.argmax(axis=1)], **shares}
+        values = answers * self.description.scale + self.description.mean
+        # Each is learnt by itself; sorted, none is below a lower one (Chernozhukov and others, 2010).
+        ordered = np.sort(values[:, 1:], axis=1)
+        return {"prediction": values[:, 0]} | {f"q_{q:g}": ordered[:, i] for i, q in enumerate(quantiles)}
+
+    def _network(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """In pieces, since an ensemble's layers of many rows would not fit into memory."""
         import torch
 
         with torch.inference_mode():
-            outputs: NDArray[np.float32] = self.estimator(torch.from_numpy(matrix)).numpy()
-        return outputs
+            pieces = [self.estimator(rows).double() for rows in torch.split(torch.from_numpy(matrix), PIECE)]
+            outputs = torch.cat(pieces)
+            if self.description.classes:
+                outputs = outputs.softmax(dim=-1)
+            combined: NDArray[np.float64] = (outputs.mean(dim=1) if outputs.ndim == 3 else outputs).numpy()
+        return combined
 
 
-def write_description(folder: Path, description: Description, features_step: Any) -> None:
-    """Begin a bundle: everything but the learnt part."""
-    import skops.io
-
+def begin_bundle(folder: Path, description: Description, features_file: Path) -> None:
+    """Everything but the learnt part: the description, and the fitted features of `features_file`."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.json").write_text(description.model_dump_json(indent=1))
-    skops.io.dump(features_step, folder / "features.skops")
+    shutil.copyfile(features_file, folder / FEATURES)
 
 
 def hash_files(folder: Path) -> dict[str, str]:
@@ -170,10 +186,18 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
 
     check_hashes(folder, files)
     description = Description.model_validate(json.loads((folder / "model.json").read_text()))
-    features_step = skops.io.load(folder / "features.skops", trusted=TRUSTED)
+    features_step = skops.io.load(folder / FEATURES, trusted=TRUSTED)
+    return Bundle(description, features_step, open_estimator(folder, description))
+
+
+def open_estimator(folder: Path, description: Description) -> Any:
+    """The learnt part, ready to answer; whoever calls has seen that the files are what was recorded, or has
+    just written them."""
+    import skops.io
+
     if description.network:
-        return Bundle(description, features_step, load_network(folder, description))
-    return Bundle(description, features_step, skops.io.load(folder / "estimator.skops", trusted=TRUSTED))
+        return load_network(folder, description)
+    return skops.io.load(folder / "estimator.skops", trusted=TRUSTED)
 
 
 def check_hashes(folder: Path, files: dict[str, str]) -> None:

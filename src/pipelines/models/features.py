@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# A number with this few values (an hour, a season) is also learnt value by value.
-FEW_VALUES = 32
 RARE = 5  # rows; a category seen less often is learnt together with the other rare ones
-MOST_CATEGORIES = 250
+MOST_CATEGORIES = 1000
+# A category with more values is also told as the mean of the target among its rows, which trees can split.
+MANY_VALUES = 50
+LINEAR = 3**0.5  # a trend runs from -LINEAR to LINEAR over the training rows: mean 0, deviation 1
 
 
 def feature_types(config: PipelineConfig) -> dict[str, ColumnType]:
@@ -24,7 +25,7 @@ def feature_types(config: PipelineConfig) -> dict[str, ColumnType]:
 
 
 def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
-    """A copy in which each time column has become hour, weekday and day of the year, as numbers."""
+    """A copy in which each time column has become hour, weekday, day of the year and day, as numbers."""
     import pandas as pd
 
     columns: dict[str, Any] = {}
@@ -34,6 +35,7 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
             columns[f"{name}.hour"] = times.dt.hour.astype(float)
             columns[f"{name}.weekday"] = times.dt.weekday.astype(float)
             columns[f"{name}.yearday"] = times.dt.dayofyear.astype(float)
+            columns[f"{name}.day"] = (times - pd.Timestamp(1970, 1, 1)).dt.total_seconds() / 86400
         elif kind == "number":
             columns[name] = frame[name].astype(float)  # a column of None alone is no number to pandas
         else:
@@ -41,38 +43,88 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
     return pd.DataFrame(columns, index=frame.index)
 
 
-def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType]) -> Any:
-    """A transformer fitted on training rows: scaled numbers, then category codes from 0, 0 for unseen."""
+def fit_features(
+    frame: pd.DataFrame, target: pd.Series, types: dict[str, ColumnType], trend: bool = False
+) -> tuple[Any, NDArray[np.float32]]:
+    """A transformer fitted on training rows, and their matrix: scaled numbers, then category codes.
+
+    `trend` adds the days that have passed, held at the last training row's where a row is newer. Of the
+    means of the target by category the training rows get those of the other folds' rows, never their own.
+    """
     from sklearn.compose import ColumnTransformer
+
+    table = prepare(add_calendar(frame, types), types)
+    days = {f"{name}.day" for name, kind in types.items() if kind == "time"}
+    categories = [c for c in table if types.get(str(c)) == "category"]
+    numbers = [c for c in table if c not in categories and c not in days and tells(table[c])]
+    many = [c for c in categories if table[c].nunique() > MANY_VALUES]
+    steps = [
+        ("numbers", scale_numbers(len(table)), numbers),
+        ("trend", scale_trend(), sorted(days) if trend else []),
+        ("means", mean_of_target(target), many),
+        ("codes", encode(), categories),
+    ]
+    transformer = ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
+    return transformer, shift_codes(transformer, transformer.fit_transform(table, target))
+
+
+def tells(column: pd.Series) -> bool:
+    """Whether a number differs between rows, if only by being there."""
+    return bool(column.notna().any()) and column.nunique(dropna=False) > 1
+
+
+def scale_numbers(rows: int) -> Any:
+    """Each number by its rank, as a normal variable; 0 where it is missing, and a column that says so."""
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OrdinalEncoder, QuantileTransformer
+    from sklearn.preprocessing import QuantileTransformer
 
-    table = add_calendar(frame, types)
-    numbers = [c for c in table if types.get(str(c), "number") == "number" and table[c].notna().any()]
-    coded = [c for c in table if types.get(str(c)) == "category"] + [
-        c for c in numbers if table[c].nunique() <= FEW_VALUES
-    ]
-    scale = Pipeline(
+    ranks = QuantileTransformer(
+        output_distribution="normal", n_quantiles=min(1000, rows), subsample=200_000, random_state=0
+    )
+    return Pipeline(
         [
-            (
-                "normal",
-                QuantileTransformer(
-                    output_distribution="normal", n_quantiles=min(1000, len(table)), random_state=0
-                ),
-            ),
+            ("normal", ranks),
             ("fill", SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)),
         ]
     )
-    encode = OrdinalEncoder(
+
+
+def scale_trend() -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    return Pipeline(
+        [
+            ("line", MinMaxScaler((-LINEAR, LINEAR), clip=True)),
+            ("fill", SimpleImputer(strategy="constant", fill_value=LINEAR)),
+        ]
+    )
+
+
+def mean_of_target(target: pd.Series) -> Any:
+    """The mean of the target, or the share of each class, among the rows of a category (smoothed)."""
+    from pandas.api.types import is_numeric_dtype
+    from sklearn.model_selection import KFold, StratifiedKFold
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler, TargetEncoder
+
+    classes = 0 if is_numeric_dtype(target) else target.nunique()
+    kind = "continuous" if not classes else "binary" if classes == 2 else "multiclass"
+    folds = (StratifiedKFold if classes else KFold)(5, shuffle=True, random_state=0)
+    return Pipeline([("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())])
+
+
+def encode() -> Any:
+    """Categories as codes; those never seen, later, as -1."""
+    from sklearn.preprocessing import OrdinalEncoder
+
+    return OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=-1,
         min_frequency=RARE,
         max_categories=MOST_CATEGORIES,
-    )
-    steps = [("numbers", scale, numbers), ("codes", encode, coded)]
-    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(
-        prepare(table, types)
     )
 
 
@@ -86,11 +138,14 @@ def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
 
 def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) -> NDArray[np.float32]:
     """The matrix that a model reads: float32, a row a row; category codes shifted so that 0 is unseen."""
+    return shift_codes(features, features.transform(prepare(add_calendar(frame, types), types)))
+
+
+def shift_codes(features: Any, values: Any) -> NDArray[np.float32]:
+    """The transformer's output as float32, its codes counted from 1, and 0 where there is none."""
     import numpy as np
 
-    matrix: NDArray[np.float32] = np.asarray(
-        features.transform(prepare(add_calendar(frame, types), types)), dtype=np.float32
-    )
+    matrix: NDArray[np.float32] = np.asarray(values, dtype=np.float32)
     codes = len(cardinalities(features))
     if codes:
         matrix[:, -codes:] = np.nan_to_num(matrix[:, -codes:], nan=-1.0) + 1

@@ -1,4 +1,4 @@
-"""From a snapshot to a training loop's arrays, with preprocessing fitted on the training part alone."""
+"""From rows to a training's arrays, with preprocessing fitted on the rows that are learnt from alone."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
-from pipelines.data.storage.snapshots import read_snapshot
+from pipelines.errors import ConfigError
 from pipelines.models import features
-from pipelines.models.bundle import Description, write_description
-from pipelines.records import Attempt
-from pipelines.splitting import split_rows
-from pipelines.training.folder import AttemptFolder
+from pipelines.models.bundle import FEATURES, Description
+from pipelines.models.networks import find_bins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,28 +17,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAMES = ("x", "y", "weight", "x_validation", "y_validation")
+DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
-def prepare_arrays(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Description:
-    """Fit the preprocessing, begin the bundle, and write the arrays as .npy files."""
+def prepare_arrays(
+    config: PipelineConfig, train: pd.DataFrame, validation: pd.DataFrame, folder: Path, trend: bool = False
+) -> Description:
+    """Fit the features on `train` and write arrays, features and description to `folder`, or find them there.
+
+    x is float32 (rows, numbers + codes), y float32 of standardised values or int64 of classes, weight float32
+    with mean 1. `validation` may be empty.
+    """
     import numpy as np
+    import skops.io
 
-    parts = split_rows(read_snapshot(attempt.snapshot), config)
-    types = features.feature_types(config)
-    step = features.fit_features(parts.train, types)
-    x = features.transform(step, parts.train, types)
-    description = describe_model(config, parts.train[config.data.target], step, x.shape[1])
-    write_description(folder.bundle, description, step)
+    if (folder / DESCRIPTION).exists():
+        return Description.model_validate_json((folder / DESCRIPTION).read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    types, target = features.feature_types(config), config.data.target
+    step, x = features.fit_features(train, train[target], types, trend)
+    description = describe_model(config, train[target], step, x)
     arrays = {
         "x": x,
-        "y": encode_target(parts.train[config.data.target], description),
-        "weight": recency_weights(parts.train, config),
-        "x_validation": features.transform(step, parts.validation, types),
-        "y_validation": encode_target(parts.validation[config.data.target], description),
+        "y": encode_target(train[target], description),
+        "weight": row_weights(train, config),
+        "x_validation": features.transform(step, validation, types) if len(validation) else x[:0],
+        "y_validation": encode_target(validation[target], description),
     }
-    folder.arrays.mkdir(exist_ok=True)
     for name in NAMES:
-        np.save(folder.arrays / f"{name}.npy", arrays[name])
+        np.save(folder / f"{name}.npy", arrays[name])
+    skops.io.dump(step, folder / FEATURES)
+    (folder / DESCRIPTION).write_text(description.model_dump_json())
     return description
 
 
@@ -51,7 +58,9 @@ def load_arrays(folder: Path) -> dict[str, Any]:
     return {name: np.load(folder / f"{name}.npy") for name in NAMES}
 
 
-def describe_model(config: PipelineConfig, target: pd.Series, step: Any, width: int) -> Description:
+def describe_model(
+    config: PipelineConfig, target: pd.Series, step: Any, x: NDArray[np.float32]
+) -> Description:
     """What must be known to build the model anew."""
     codes = features.cardinalities(step)
     regression = config.task == "regression"
@@ -64,7 +73,7 @@ def describe_model(config: PipelineConfig, target: pd.Series, step: Any, width: 
         classes=[] if regression else sorted(target.astype(str).unique()),
         mean=float(target.mean()) if regression else 0.0,
         scale=(float(target.std()) or 1.0) if regression else 1.0,
-        numbers=width - len(codes),
+        bins=find_bins(x[:, : x.shape[1] - len(codes)]),
         cardinalities=codes,
         model=config.model,
     )
@@ -83,14 +92,43 @@ def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
     return codes
 
 
-def recency_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float32]:
-    """How much each row counts, mean 1: half for each half-life of age; all alike without one."""
+def row_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float32]:
+    """How much each row counts, mean 1: by its age and by its class, as far as the definition says."""
+    weights = recency_weights(frame, config) * class_weights(frame[config.data.target].astype(str), config)
+    normed: NDArray[np.float32] = (weights / weights.mean()).astype("float32")
+    return normed
+
+
+def recency_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
+    """Half for each half-life of age; all alike without one."""
     import numpy as np
 
     half_life, timestamp = config.training.half_life, config.data.timestamp
     if half_life is None or timestamp is None:
-        return np.ones(len(frame), dtype=np.float32)
+        return np.ones(len(frame))
     age = (frame[timestamp].max() - frame[timestamp]).dt.total_seconds().to_numpy()
-    weights = 0.5 ** (age / half_life.total_seconds())
-    normed: NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
-    return normed
+    return np.asarray(0.5 ** (age / half_life.total_seconds()), dtype=np.float64)
+
+
+def class_weights(target: pd.Series, config: PipelineConfig) -> NDArray[np.float64]:
+    """The weight of each row's class; `balanced` is rows / (classes x rows of the class), as in scikit-learn.
+
+    Raises ConfigError where a class is named that the rows do not have.
+    """
+    import numpy as np
+
+    asked = config.training.class_weights
+    if asked is None:
+        return np.ones(len(target))
+    counts = target.value_counts()
+    if asked == "balanced":
+        table = {name: len(target) / (len(counts) * count) for name, count in counts.items()}
+    else:
+        if unknown := sorted(set(asked) - set(counts.index)):
+            raise ConfigError(
+                f"training.class_weights names {', '.join(map(repr, unknown))}; the classes of"
+                f" {config.data.target!r} are {', '.join(map(repr, sorted(counts.index)))}.",
+                "Write the classes as the data do; those that are not named count 1.",
+            )
+        table = {name: asked.get(name, 1.0) for name in counts.index}
+    return np.asarray(target.map(table), dtype=np.float64)

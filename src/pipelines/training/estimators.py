@@ -8,26 +8,98 @@ from pipelines.models.bundle import Description
 from pipelines.training.arrays import load_arrays
 from pipelines.training.job import FitJob
 
+# More than scikit-learn's 100, and slower (`model.shrinkage`): the validation part says when to stop.
+MOST_ITERATIONS = 1000
+PATIENCE = 20
+MOST_CATEGORIES = 255  # that a histogram tells apart
+# Losses of `training.loss` under scikit-learn's names.
+BOOSTING_LOSSES = {"auto": "squared_error", "squared": "squared_error", "absolute": "absolute_error"}
+
 
 def fit_estimator(job: FitJob) -> dict[str, float]:
-    """Fit and put the estimator into the bundle; numbers worth keeping."""
+    """Fit and put the estimator into the bundle; numbers worth keeping, `epochs` are rounds of boosting."""
     import skops.io
 
     data = load_arrays(job.arrays)
-    model = boosting(job.description, job.training.seed)
-    model.fit(data["x"], data["y"], sample_weight=data["weight"])
-    skops.io.dump(model, job.bundle / "estimator.skops")
-    return {"iterations": float(model.n_iter_)}
+    fit = fit_linear if job.description.kind == "linear" else fit_boosting
+    fitted = fit(job, data)
+    parts = fitted if isinstance(fitted, list) else [fitted]
+    skops.io.dump(fitted, job.bundle / "estimator.skops")
+    rounds = max(getattr(part, "n_iter_", 1) for part in parts)
+    return {"best_epoch": float(rounds)} if job.description.kind == "gradient_boosting" else {}
 
 
-def boosting(description: Description, seed: int) -> Any:
-    """Histogram gradient boosting, told which columns are codes."""
-    import numpy as np
+# ------------------------------------------------------------------------------------------------ boosting
+
+
+def fit_boosting(job: FitJob, data: dict[str, Any]) -> Any:
+    """Histogram gradient boosting; of a regression one for the value, and one for each quantile."""
+    if job.description.classes:
+        return fit_one_boosting(job, data)
+    loss = BOOSTING_LOSSES[job.training.loss]
+    levels = job.description.model.quantiles
+    quantiles = [fit_one_boosting(job, data, loss="quantile", quantile=level) for level in levels]
+    return [fit_one_boosting(job, data, loss=loss), *quantiles]
+
+
+def fit_one_boosting(job: FitJob, data: dict[str, Any], **settings: Any) -> Any:
+    """Boost until the validation part is no longer predicted better, or as often as the job says."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    kind = (
-        HistGradientBoostingRegressor if description.task == "regression" else HistGradientBoostingClassifier
+    asked, watched = job.description.model, job.rows == "train" and len(data["y_validation"]) > 0
+    kind = HistGradientBoostingClassifier if job.description.classes else HistGradientBoostingRegressor
+    asked = job.description.model
+    model = kind(
+        learning_rate=asked.shrinkage,
+        max_leaf_nodes=asked.leaves,
+        min_samples_leaf=asked.leaf_rows,
+        l2_regularization=asked.penalty or 0.0,
+        max_iter=job.epochs or MOST_ITERATIONS,
+        early_stopping=watched,
+        n_iter_no_change=PATIENCE,
+        categorical_features=categorical(job.description),
+        random_state=job.training.seed,
+        **settings,
     )
-    columns = description.numbers + len(description.cardinalities)
-    coded = np.arange(columns) >= description.numbers
-    return kind(random_state=seed, categorical_features=coded if coded.any() else None)
+    seen = data["y_validation"] >= 0 if job.description.classes else slice(None)
+    held = {"X_val": data["x_validation"][seen], "y_val": data["y_validation"][seen]} if watched else {}
+    return model.fit(data["x"], data["y"], sample_weight=data["weight"], **held)
+
+
+def categorical(description: Description) -> Any:
+    """Which columns are categories; one with more values than a histogram has bins is taken as a number."""
+    import numpy as np
+
+    few = [n <= MOST_CATEGORIES for n in description.cardinalities]
+    mask = np.array([False] * description.numbers + few)
+    return mask if mask.any() else None
+
+
+# ------------------------------------------------------------------------------------------------ linear
+
+
+def fit_linear(job: FitJob, data: dict[str, Any]) -> Any:
+    """Ridge, Huber's or logistic regression on the numbers and on categories as columns of 0 and 1."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
+    numbers = list(range(job.description.numbers))
+    codes = list(range(len(numbers), data["x"].shape[1]))
+    steps = [("numbers", "passthrough", numbers), ("codes", OneHotEncoder(handle_unknown="ignore"), codes)]
+    columns = ColumnTransformer([s for s in steps if s[2]])
+    model = Pipeline([("columns", columns), ("model", linear_model(job))])
+    model.fit(data["x"], data["y"], model__sample_weight=data["weight"])
+    return model if job.description.classes else [model]
+
+
+def linear_model(job: FitJob) -> Any:
+    from sklearn.linear_model import HuberRegressor, LogisticRegression, Ridge
+
+    asked = job.description.model.penalty
+    penalty = 1.0 if asked is None else asked
+    if job.description.classes:
+        return LogisticRegression(C=1 / max(penalty, 1e-12), max_iter=500)
+    return (
+        HuberRegressor(alpha=1e-4 * penalty, max_iter=500) if job.training.loss == "huber" else Ridge(penalty)
+    )

@@ -4,32 +4,77 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING, Any
 
-from pipelines.training.distributed import choose_workers, train_on_workers
+from pipelines.models.bundle import FEATURES, Bundle, begin_bundle, open_estimator
+from pipelines.training.arrays import load_arrays
 from pipelines.training.estimators import fit_estimator
+from pipelines.training.folder import write_whole
 from pipelines.training.job import FitJob, Fitted, OnEpoch
-from pipelines.training.loop import train_here
+from pipelines.training.losses import row_losses
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def fit(job: FitJob, on_epoch: OnEpoch | None = None) -> Fitted:
-    """Fit the job's kind of model into its bundle. Raises what the family raises."""
+    """Fit the job's model into its bundle, or find it fitted. Raises what the family raises."""
+    done = job.place / "fitted.json"
+    if done.exists():
+        return Fitted.model_validate_json(done.read_text())
     started = time.monotonic()
-    if not job.description.network:
-        details = fit_estimator(job)
-    else:
-        workers = 0 if on_epoch else choose_workers(job.training)
-        if workers == 0:
-            train_here(job, on_epoch)
-        else:
-            train_on_workers(job, workers)
-        best = json.loads((job.place / "best.json").read_text())
-        details = {name: float(value) for name, value in best.items()} | {"workers": float(workers)}
-    return Fitted(
+    begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
+    details = fit_network(job, on_epoch) if job.description.network else fit_estimator(job)
+    losses = None if job.rows == "all" else measure(job)
+    fitted = Fitted(
         kind=job.description.kind,
         bundle=job.bundle,
-        validation_loss=details.get("validation_loss"),
-        validation_losses=None,
-        epochs=int(details.get("best_epoch", details.get("iterations", 0))),
+        validation_loss=None if losses is None else float(losses.mean()),
+        validation_losses=None if losses is None else job.place / "losses.npy",
+        epochs=int(details["best_epoch"]) if "best_epoch" in details else None,
         seconds=round(time.monotonic() - started, 3),
         details=details,
     )
+    write_whole(done, fitted.model_dump_json())
+    return fitted
+
+
+def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
+    """Train by Ray Train on as many workers as the definition asks for, or in this process."""
+    from pipelines.training.loop import train_here
+
+    workers = 0
+    if on_epoch is None:
+        from pipelines.training.distributed import choose_workers, train_on_workers
+
+        workers = choose_workers(job.training)
+    if workers == 0:
+        train_here(job, on_epoch)
+    else:
+        train_on_workers(job, workers)
+    best = json.loads((job.place / "best.json").read_text())
+    return {name: float(value) for name, value in best.items()} | {"workers": float(workers)}
+
+
+def measure(job: FitJob) -> NDArray[np.float64]:
+    """The loss of each validation row under `training.loss`, kept in the job's place: so kinds compare."""
+    import numpy as np
+    import torch
+
+    data = load_arrays(job.arrays)
+    answers = Bundle(job.description, None, open_estimator(job.bundle, job.description)).answer(
+        data["x_validation"]
+    )
+    outputs = torch.from_numpy(as_outputs(answers, bool(job.description.classes)))
+    target = torch.from_numpy(data["y_validation"])
+    losses: NDArray[np.float64] = row_losses(outputs, target, job.description, job.training).double().numpy()
+    np.save(job.place / "losses.npy", losses)
+    return losses
+
+
+def as_outputs(answers: Any, classes: bool) -> Any:
+    """Answers as a network's outputs: the logarithms of probabilities are logits of the same."""
+    import numpy as np
+
+    return np.log(np.clip(answers, 1e-7, 1.0)) if classes else answers

@@ -2,32 +2,110 @@
 
 from __future__ import annotations
 
+import shutil
+
 from pipelines.config import PipelineConfig
-from pipelines.models.bundle import Description
+from pipelines.data.storage.snapshots import read_snapshot
+from pipelines.progress import log
 from pipelines.records import Attempt
+from pipelines.splitting import Parts, split_rows
 from pipelines.training.arrays import prepare_arrays
+from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
 from pipelines.training.distributed import choose_workers
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
+from pipelines.training.tuning import tune, tuning_details
+
+MOST_TREND_ROWS = 100_000  # the newest say as well whether the passing of time tells something
 
 
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
-    """From snapshot to `folder.bundle`. Raises EvergreenError, DataError."""
+    """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
     choose_workers(config.training)  # what cannot be had is said before anything is done
-    description = prepare_arrays(config, attempt, folder)
-    return fit(fit_job(config, attempt, folder, description))
+    parts = split_rows(read_snapshot(attempt.snapshot), config)
+    trend = config.split.by == "time" and config.features is None and trend_helps(config, parts, folder)
+    job = plan_job(config, attempt, folder, parts, trend)
+    if config.model.kind == "auto":
+        job = candidate(job, choose(fit_candidates(job)).kind)
+    if config.tuning:
+        job = tune(job, config.tuning)
+    fitted = fit(job)  # a candidate has been: it is found
+    if config.tuning:
+        fitted = fitted.model_copy(update={"details": fitted.details | tuning_details(folder)})
+    if config.training.refit:
+        fitted = refit(config, job, fitted, parts, trend)
+    shutil.rmtree(folder.bundle, ignore_errors=True)
+    shutil.copytree(fitted.bundle, folder.bundle)
+    return fitted
 
 
-def fit_job(
-    config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, description: Description
+def plan_job(
+    config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, parts: Parts, trend: bool
 ) -> FitJob:
-    """The attempt's own model, fitted into its own bundle."""
+    """The fit of the definition's own model on the training part."""
+    description = prepare_arrays(config, parts.train, parts.validation, folder.arrays, trend)
     return FitJob(
         name=attempt.id,
         root=folder.root,
         arrays=folder.arrays,
-        place=folder.root,
+        place=folder.candidates / description.kind.replace(":", "-"),
         description=description,
-        training=config.training,
+        metric=config.metric,
+        training=config.training.for_rows(len(parts.train)),
     )
+
+
+def trend_helps(config: PipelineConfig, parts: Parts, folder: AttemptFolder) -> bool:
+    """Whether boosting predicts the validation part better when it knows how many days have passed.
+
+    By more than the standard error: a trend that means nothing is one thing more to go wrong tomorrow.
+    """
+    import numpy as np
+
+    losses = {}
+    for trend in (False, True):
+        place = folder.root / "trend" / str(trend)
+        train = parts.train.tail(MOST_TREND_ROWS)
+        description = prepare_arrays(config, train, parts.validation, place / "arrays", trend)
+        plain = description.model.model_copy(update={"kind": "gradient_boosting", "quantiles": []})
+        probe = FitJob(
+            name="trend",
+            root=folder.root,
+            arrays=place / "arrays",
+            place=place,
+            description=description.model_copy(update={"kind": "gradient_boosting", "model": plain}),
+            metric=config.metric,
+            training=config.training.model_copy(update={"loss": "auto"}),
+        )
+        losses[trend] = np.load(str(fit(probe).validation_losses))
+    return not is_as_good(losses[False], losses[True])
+
+
+def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, parts: Parts, trend: bool) -> Fitted:
+    """The same model learnt from the validation part as well, for as many epochs as were best.
+
+    What is newest is in that part, and a model that is to answer tomorrow misses it most.
+    """
+    import pandas as pd
+
+    rows = pd.concat([parts.train, parts.validation])
+    arrays = job.root / "refit" / "arrays"
+    description = prepare_arrays(config, rows, rows[:0], arrays, trend)
+    log.info("Fitting %s again on all %s rows before the test part", fitted.kind, f"{len(rows):,}")
+    again = fit(
+        job.model_copy(
+            update={
+                "name": f"{job.name}-refit",
+                "arrays": arrays,
+                "place": job.root / "refit",
+                "description": description.model_copy(
+                    update={"kind": fitted.kind, "model": job.description.model}
+                ),
+                "rows": "all",
+                "epochs": fitted.epochs,
+            }
+        )
+    )
+    kept = {"details": {**again.details, **fitted.details}, "epochs": fitted.epochs}
+    return again.model_copy(update={**kept, "validation_loss": fitted.validation_loss})

@@ -17,9 +17,9 @@ OnEpoch = Callable[[dict[str, Any]], None]
 class FitJob(Record):
     """Fit one model on arrays that lie in `arrays`; everything it writes goes to `place`.
 
-    `rows` is `train` while the validation part decides when to stop, or `all` with `epochs` (or iterations)
-    fixed. `name` is unique to the attempt: Ray Train resumes by it. `root` is the attempt's folder, where
-    progress is told.
+    `rows` is `train` while the validation part decides when to stop, or `all`, where the arrays have no
+    validation part and `epochs` (or rounds of boosting) are fixed. `name` is unique to the attempt: Ray Train
+    resumes by it. `root` is the attempt's folder, where progress is told.
     """
 
     name: str
@@ -27,7 +27,8 @@ class FitJob(Record):
     arrays: Path
     place: Path
     description: Description
-    training: Training
+    metric: str  # of the pipeline, to be told beside the loss
+    training: Training  # with `epochs` and `batch_size` in numbers, see Training.for_rows
     rows: Literal["train", "all"] = "train"
     epochs: int | None = None
 

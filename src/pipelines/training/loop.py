@@ -5,209 +5,284 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import EvergreenError
 from pipelines.models.networks import build_network
+from pipelines.training import scores
 from pipelines.training.arrays import load_arrays
+from pipelines.training.checkpoints import Checkpoints
 from pipelines.training.folder import AttemptFolder
-from pipelines.training.job import FitJob
+from pipelines.training.job import FitJob, OnEpoch
+from pipelines.training.losses import loss_function
+from pipelines.training.optimizing import Schedule, choose_batch_size, make_optimizer, pays_to_compile
+from pipelines.training.parallel import choose_parallel
+from pipelines.training.placing import Rows, autocast, choose_device, set_determinism
 
-STATE = "state.pt"
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VALIDATION_ROWS = 65_536  # of a piece: the outputs of all rows at once may not fit
+BEST = "best.json"
+LOSSES = "validation_losses.npy"
 
 
-def train_here(job: FitJob, on_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
+def train_here(job: FitJob, on_epoch: OnEpoch | None = None) -> None:
     """Train in this process, from its last checkpoint on if it has one."""
-    loop, folder = Loop(job), job.place / "checkpoint"
-    loop.restore(folder if (folder / STATE).exists() else None)
+    loop, checkpoints = Loop(job), Checkpoints(job)
+    if (state := checkpoints.load(loop.device)) is not None:
+        loop.restore(state)
     for told in loop.epochs():
-        loop.save(folder)
+        checkpoints.save(loop.state())
         if on_epoch:
             on_epoch(told)
     loop.write_best()
 
 
 class Loop:
-    """The state of one training on one worker; `wrap` makes its network learn with the others."""
+    """The state of one training on one worker; the others of its process group, if any, hold the same."""
 
-    def __init__(
-        self,
-        job: FitJob,
-        device: Any = None,
-        rank: int = 0,
-        world: int = 1,
-        wrap: Callable[[Any], Any] | None = None,
-    ) -> None:
+    def __init__(self, job: FitJob, device: Any = None) -> None:
         import torch
 
-        self.job, self.rank, self.world = job, rank, world
-        self.training, self.description = job.training, job.description
-        self.device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.job, self.training, self.description = job, job.training, job.description
+        self.device = device or choose_device()
+        set_determinism(self.training.deterministic)
         torch.manual_seed(self.training.seed)
-        self._load()
         self.network = build_network(self.description).to(self.device)
-        self.model = wrap(self.network) if wrap else self.network
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(),
-            lr=self.training.learning_rate,
-            weight_decay=self.training.weight_decay,
+        self.parallel = choose_parallel(self.network, self.training.strategy, self.device)
+        self.rank, self.world = self.parallel.rank, self.parallel.world
+        self.rows = Rows(load_arrays(job.arrays), self.device)
+        self.batch_size = min(choose_batch_size(self.training, len(self.rows)), len(self.rows))
+        self.batches = len(self.rows) // self.batch_size
+        self.limit = job.epochs or self.training.epochs
+        self.schedule = Schedule(self.training, self.batches)
+        self.losses_of = loss_function(self.description, self.training)
+        compiled = pays_to_compile(self.training, self.batches * self.limit, self.device)
+        self.model = self.parallel.wrap(
+            self.network, torch.compile(self.network) if compiled else self.network
         )
-        self.epoch, self.best, self.best_epoch, self.seconds = 0, math.inf, 0, 0.0
-        self.best_state = self._copy_state()
-        self.loss = self.validation = math.nan
-
-    def _load(self) -> None:
-        """Put the rows on the device, once."""
-        import torch
-
-        found = load_arrays(self.job.arrays)
-        arrays = {name: torch.from_numpy(a).to(self.device) for name, a in found.items()}
-        self.x, self.y, self.weight = arrays["x"], arrays["y"], arrays["weight"]
-        self.x_validation, self.y_validation = arrays["x_validation"], arrays["y_validation"]
+        self.optimizer = make_optimizer(self.network, self.training)
+        self.parameters = list(self.network.parameters())
+        self.epoch, self.best, self.best_epoch, self.best_state = 0, math.inf, 0, self._weights()
+        self.loss = self.validation = self.score = math.nan
+        self.seconds = self.spent = 0.0
+        self.beaten = 0.0
 
     # ------------------------------------------------------------------------------------------ epochs
 
     def epochs(self) -> Iterator[dict[str, Any]]:
-        """Train to the end; after each epoch what it told, once its state may be saved."""
+        """Train to the end; after each epoch what it told, once its state may be saved.
+
+        Raises EvergreenError, on every worker alike, where the loss is no number any more.
+        """
         while not self.finished():
+            started = time.monotonic()
             self.train_epoch()
-            self.validate()
-            self.write_progress()
-            yield self.told()
+            self.judge_epoch()
+            self.spent += time.monotonic() - started
+            told = self.told()
+            self.write_progress(told)
+            yield told
 
     def finished(self) -> bool:
-        return self.epoch >= self.training.epochs or self.epoch - self.best_epoch >= self.training.patience
+        stopped = self.job.rows == "train" and self.epoch - self.best_epoch >= self.training.patience
+        return self.epoch >= self.limit or stopped
 
     def train_epoch(self) -> None:
-        """One pass over the rows, in an order of seed and epoch alone, so that a resumed run repeats it."""
+        """One pass over the rows, in an order of seed and epoch alone.
+
+        Each batch is cut among the workers, so their number changes nothing but the rounding. The batches'
+        losses stay on the device until the end: to look at one would make it wait for us.
+        """
         import torch
 
         started = time.monotonic()
         self.epoch += 1
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate()
-        order = torch.randperm(
-            len(self.x), generator=torch.Generator().manual_seed(self.training.seed * 100_003 + self.epoch)
-        )
-        torch.manual_seed(self.training.seed * 100_003 + self.epoch)  # dropout, too
+        order = self.rows.shuffle(self.training.seed, self.epoch)
+        torch.manual_seed((self.training.seed * 100_003 + self.epoch) * 1_009 + self.rank)  # dropout, too
         self.model.train()
-        size, total = self.batch_size(), torch.zeros((), device=self.device)
-        whole = max(1, len(order) // size)
-        for batch in torch.split(order[: whole * size].to(self.device), size):
-            total += self._step(batch[self.rank :: self.world])
-        self.loss = float(total) / whole
+        losses = torch.zeros(self.batches, device=self.device)
+        for number in range(self.batches):
+            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
+            losses[number] = self._update(rows, (self.epoch - 1) * self.batches + number)
+            self._beat()
+        self._check(self.parallel.sum(losses) / self.world)
         self.seconds = time.monotonic() - started
-        if not math.isfinite(self.loss):
-            raise ValueError(
-                f"The loss is {self.loss} in epoch {self.epoch}: lower training.learning_rate,"
-                " or look for extreme values."
-            )
 
-    def batch_size(self) -> int:
-        size = self.training.batch_size
-        return 256 if size == "auto" else size
-
-    def _step(self, rows: Any) -> Any:
-        """One update from the rows of this worker; the workers' gradients are averaged."""
-        from torch.nn.utils import clip_grad_norm_
-
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = (self._losses(self.model(self.x[rows]), self.y[rows]) * self.weight[rows]).mean()
-        loss.backward()
-        clip_grad_norm_(self.network.parameters(), 1.0)
+    def _update(self, rows: Tensor, update: int) -> Tensor:
+        """One step by the gradient of the whole batch; its mean loss, as far as this worker sees it."""
+        self.schedule.set_rate(self.optimizer, update)
+        pieces = self._pieces(rows)
+        total = self._learn(pieces[0], len(rows), last=len(pieces) == 1)
+        for piece in pieces[1:]:
+            total = total + self._learn(piece, len(rows), last=piece is pieces[-1])
+        if self.training.clip is not None:
+            self._clip(self.parameters, self.training.clip, foreach=True)
         self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return total
+
+    def _pieces(self, rows: Tensor) -> list[Tensor]:
+        """This worker's share of a batch, in the pieces that fit into memory."""
+        if self.world > 1:
+            rows = rows[len(rows) * self.rank // self.world : len(rows) * (self.rank + 1) // self.world]
+        return [rows] if self.training.accumulate == 1 else list(rows.tensor_split(self.training.accumulate))
+
+    def _learn(self, piece: Tensor, batch: int, last: bool) -> Tensor:
+        """Add the gradient of a piece. What the workers' average is of sums to the mean over the batch."""
+        x, y, weight = self.rows.take(piece)
+        with self.parallel.piece(self.model, last):
+            with autocast(self.training, self.device):
+                outputs = self.model(x)
+            losses = self.losses_of(outputs, y)
+            loss = (losses if weight is None else losses * weight).sum() * (self.world / batch)
+            loss.backward()
         return loss.detach()
 
-    def _losses(self, outputs: Any, target: Any) -> Any:
-        """The loss of each row: squared error of the standardised target, or cross entropy."""
-        from torch.nn import functional
+    @cached_property
+    def _clip(self) -> Any:
+        from torch.nn.utils import clip_grad_norm_
 
-        if self.description.task == "regression":
-            return functional.mse_loss(outputs[:, 0], target, reduction="none")
-        return functional.cross_entropy(outputs, target, reduction="none", ignore_index=-1)
+        return clip_grad_norm_
 
-    def _rate(self) -> float:
-        """The learning rate falls along half a cosine, to a hundredth, over the epochs allowed."""
-        done = (self.epoch - 1) / self.training.epochs
-        return self.training.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+    def _check(self, losses: Tensor) -> None:
+        """Keep the mean; raise EvergreenError, which names epoch and batch, where it is no number."""
+        self.loss = float(losses.mean())
+        if not math.isfinite(self.loss):
+            number = int((~losses.isfinite()).nonzero()[0])
+            raise EvergreenError(
+                f"The loss is {float(losses[number])} in epoch {self.epoch}, batch {number + 1} of {self.batches}.",
+                "Lower training.learning_rate, or look for extreme values in the data.",
+            )
 
-    def validate(self) -> None:
-        """The loss on the validation rows decides which epoch is the best.
+    def _beat(self) -> None:
+        """A sign of life, at most once a second: what stands still is found by its absence."""
+        now = time.monotonic()
+        if now - self.beaten >= 1:
+            self.beaten = now
+            AttemptFolder(self.job.root).beat.touch()
 
-        Rank 0's number holds for all workers.
+    # ------------------------------------------------------------------------------------------ judgment
+
+    def judge_epoch(self) -> None:
+        """The mean loss on the validation rows decides which epoch is the best; in a refit the last one is."""
+        if self.job.rows == "all":
+            self.best_epoch = self.epoch
+            if self.epoch == self.limit:
+                self.best_state = self._weights()
+            return
+        losses, found = self.validate()
+        self.validation = float(losses.double().mean())
+        if self.job.metric:
+            self.score = scores.score(self.job.metric, found, self.rows.y_validation, self.description)
+        if self.validation < self.best:
+            self.best, self.best_epoch, self.best_state = self.validation, self.epoch, self._weights()
+
+    def validate(self) -> tuple[Tensor, Tensor]:
+        """Loss and prediction of each validation row: every worker runs its share and knows all.
+
+        In float32, as the model will answer.
         """
         import torch
 
-        self.model.eval()
-        with torch.inference_mode():
-            x, y = self.x_validation, self.y_validation
-            pieces = zip(torch.split(x, 65_536), torch.split(y, 65_536), strict=True)
-            losses = torch.cat([self._losses(self.network(x), y) for x, y in pieces])
-        value = losses.mean()
-        if self.world > 1:
-            value = value.clone()
-            torch.distributed.broadcast(value, 0)
-        self.validation = float(value)
-        if self.validation < self.best:
-            self.best, self.best_epoch, self.best_state = self.validation, self.epoch, self._copy_state()
+        self.network.eval()
+        count = len(self.rows.y_validation)
+        share = -(-count // self.world)
+        mine = torch.arange(self.rank * share, (self.rank + 1) * share, device=self.rows.device).clamp(
+            max=count - 1
+        )
+        losses, found = [], []
+        with torch.no_grad():
+            for rows in mine.split(VALIDATION_ROWS):
+                x, y = self.rows.take_validation(rows)
+                outputs = self.network(x)
+                losses.append(self.losses_of(outputs, y))
+                found.append(scores.predicted(outputs, self.description))
+                self._beat()
+        gather = self.parallel.gather
+        return gather(torch.cat(losses))[:count], gather(torch.cat(found))[:count]
 
     # ------------------------------------------------------------------------------------------ what is kept
 
-    def _copy_state(self) -> dict[str, Any]:
-        return {k: v.detach().cpu().clone() for k, v in self.network.state_dict().items()}
+    def _weights(self) -> dict[str, Any]:
+        return self.parallel.weights(self.network)
 
-    def save(self, folder: Path) -> None:
-        """Everything that the next epoch depends on; by rank 0."""
-        import torch
-
-        if self.rank == 0:
-            state = {
-                "network": self._copy_state(),
-                "optimizer": self.optimizer.state_dict(),
-                "best_state": self.best_state,
-                "numbers": {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch},
-            }
-            folder.mkdir(parents=True, exist_ok=True)
-            torch.save(state, folder / "state.part")
-            (folder / "state.part").replace(folder / STATE)
-
-    def restore(self, folder: Path | None) -> None:
-        """Go on where a checkpoint ends; None is the beginning."""
-        import torch
-
-        if folder is None:
-            return
-        state = torch.load(folder / STATE, weights_only=True, map_location=self.device)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.best_state = {k: v.cpu() for k, v in state["best_state"].items()}
-        numbers = state["numbers"]
-        self.epoch, self.best, self.best_epoch = numbers["epoch"], numbers["best"], numbers["best_epoch"]
-
-    def told(self) -> dict[str, Any]:
-        """What an epoch reports: model, epoch, epochs, loss, validation, seconds, samples_per_second."""
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on; all workers must ask, rank 0 has it whole."""
         return {
-            "model": self.description.kind,
-            "epoch": self.epoch,
-            "epochs": self.training.epochs,
-            "loss": round(self.loss, 6),
-            "validation": round(self.validation, 6),
-            "seconds": round(self.seconds, 3),
-            "samples_per_second": round(len(self.x) / max(self.seconds, 1e-9)),
+            "network": self._weights(),
+            "optimizer": self.parallel.moments(self.network, self.optimizer),
+            "best_state": self.best_state,
+            "numbers": {
+                "epoch": self.epoch,
+                "best": self.best,
+                "best_epoch": self.best_epoch,
+                "spent": self.spent,
+            },
         }
 
-    def write_progress(self) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.parallel.load_weights(self.network, state["network"])
+        self.parallel.load_moments(self.network, self.optimizer, state["optimizer"])
+        self.best_state = state["best_state"]
+        numbers = state["numbers"]
+        self.epoch, self.best, self.best_epoch = numbers["epoch"], numbers["best"], numbers["best_epoch"]
+        self.spent = numbers["spent"]
+
+    def told(self) -> dict[str, Any]:
+        """What an epoch reports; see docs/training.md. `left` is for all epochs that are allowed."""
+        told: dict[str, Any] = {
+            "model": self.description.kind + (" refit" if self.job.rows == "all" else ""),
+            "epoch": self.epoch,
+            "epochs": self.limit,
+            "loss": round(self.loss, 6),
+            "seconds": round(self.seconds, 3),
+            "samples_per_second": round(self.batches * self.batch_size / max(self.seconds, 1e-9)),
+            "left": round(self.spent / self.epoch * (self.limit - self.epoch), 1),
+            "time": round(time.time(), 3),
+            "device": device_use(),
+        }
+        if self.job.rows == "train":
+            told |= {"validation": round(self.validation, 6)}
+            if self.job.metric and math.isfinite(self.score):
+                told |= {"metric": self.job.metric, "score": round(self.score, 6)}
+        return told
+
+    def write_progress(self, told: dict[str, Any]) -> None:
         """A line for whoever watches; by rank 0."""
         if self.rank == 0:
             with AttemptFolder(self.job.root).progress.open("a") as file:
-                file.write(json.dumps(self.told()) + "\n")
+                file.write(json.dumps(told) + "\n")
 
     def write_best(self) -> None:
-        """The best epoch's weights into the bundle; by rank 0."""
+        """The best epoch's weights into the bundle, and what they lose on each validation row; by rank 0."""
+        import numpy as np
         import torch
 
+        place = self.job.place
+        numbers: dict[str, Any] = {"epochs": self.epoch, "best_epoch": self.best_epoch}
+        if self.job.rows == "train":
+            self.parallel.load_weights(self.network, self.best_state)
+            losses, _ = self.validate()
+            numbers["validation_loss"] = float(losses.double().mean())
         if self.rank == 0:
+            if self.job.rows == "train":
+                np.save(place / LOSSES, losses.cpu().numpy())
+            self.job.bundle.mkdir(parents=True, exist_ok=True)
             torch.save(self.best_state, self.job.bundle / "weights.pt")
-            numbers = {"epochs": self.epoch, "best_epoch": self.best_epoch, "validation_loss": self.best}
-            (self.job.place / "best.json").write_text(json.dumps(numbers))
+            (place / BEST).write_text(json.dumps(numbers))
+
+
+def device_use() -> dict[str, float]:
+    """How busy the device is; nothing where only torch is installed."""
+    try:
+        from pipelines.training.usage import device_use as measured
+    except ImportError:
+        return {}
+    use: dict[str, float] = measured()
+    return use

@@ -11,17 +11,18 @@ import pandas as pd
 import pytest
 import torch
 
+from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
-from pipelines.models.bundle import Bundle, hash_files, load_bundle
+from pipelines.models.bundle import FEATURES, Bundle, begin_bundle, hash_files, load_bundle
 from pipelines.models.networks import build_network
-from pipelines.training.arrays import prepare_arrays
+from pipelines.splitting import split_rows
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.estimators import fit_estimator
-from pipelines.training.fitting import fit_job
+from pipelines.training.fitting import plan_job
 from pipelines.training.folder import AttemptFolder
 
-KINDS = ["mlp", "gradient_boosting"]
+KINDS = ["linear", "gradient_boosting", "mlp", "tabm"]
 TASKS = ["regression", "binary", "multiclass"]
 CLASSES = {"regression": [], "binary": ["no", "yes"], "multiclass": ["low", "mid", "top"]}
 Pack = Callable[[str, str], Path]
@@ -39,13 +40,15 @@ def pack(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
             attempt = plan_attempt(config, home, snapshot, None)
             folder = AttemptFolder.of(attempt)
             folder.root.mkdir(parents=True)
-            description = prepare_arrays(config, attempt, folder)
-            if kind == "mlp":
+            parts = split_rows(read_snapshot(snapshot), config)
+            job = plan_job(config, attempt, folder, parts, trend=False)
+            begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
+            if job.description.network:
                 torch.manual_seed(0)
-                torch.save(build_network(description).state_dict(), folder.bundle / "weights.pt")
+                torch.save(build_network(job.description).state_dict(), job.bundle / "weights.pt")
             else:
-                fit_estimator(fit_job(config, attempt, folder, description))
-            made[kind, task] = folder.bundle
+                fit_estimator(job)
+            made[kind, task] = job.bundle
         return made[kind, task]
 
     return make
@@ -108,7 +111,7 @@ def test_one_changed_byte_and_nothing_is_loaded(pack: Pack, kind: str) -> None:
     assert set(files) == {
         "model.json",
         "features.skops",
-        "weights.pt" if kind == "mlp" else "estimator.skops",
+        "weights.pt" if kind in ("mlp", "tabm") else "estimator.skops",
     }
     for name in files:
         path, content = folder / name, (folder / name).read_bytes()

@@ -51,15 +51,17 @@ split:
   validation: 0.2           # stops the training in time
   test: 0.2                 # judges the model; never seen in training
 
-model:
-  kind: mlp                 # or gradient_boosting
+# auto tries linear, gradient_boosting and tabm (a network), and takes the simplest that is as good as the best.
+# Or one of these, or mlp, or module:function that builds a torch module.
+model: auto
 
 training:
   workers: auto             # a worker per GPU; one process where there is none
-  epochs: 60
-  patience: 8               # epochs without progress before it stops
+  refit: true               # once all is chosen, learn from the validation part, too
 {half_life}\
   seed: 7
+
+# tuning: {{trials: 20, time: 10 minutes}}    # a search for better settings before each training
 
 # A challenger becomes champion if all of these hold.
 gates:

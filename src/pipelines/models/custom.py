@@ -1,0 +1,202 @@
+"""What a user brings: a network, features, a loss; what each must give, and what is said where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Model
+from pipelines.errors import ConfigError, DataError
+from pipelines.models.code import CODE, describe, find_function
+from pipelines.records import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from pipelines.models.bundle import Description
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What `build` is told of the rows that its network will read, and of what it must answer.
+
+    shape: of one row, so a batch is float32 (batch, *shape). With the built-in features it is
+    (numbers + codes,): scaled numbers first, then a code from 0 for each category, below its cardinality.
+    outputs: the classes, or the value and the definition's quantiles. A network gives (batch, outputs), or
+    (batch, members, outputs) of an ensemble: logits of the classes, or values of the standardised target.
+    model: the definition's own `model` section, with width, depth and the like.
+    """
+
+    shape: tuple[int, ...]
+    numbers: int
+    cardinalities: list[int]
+    outputs: int
+    task: Task
+    classes: list[str]
+    model: Model
+
+
+def run_own(folder: Path, key: str, reference: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the user's function gives; what it raises becomes a ConfigError that names the key and the line."""
+    try:
+        return function(*arguments)
+    except Exception as error:
+        raise ConfigError(f"{key}: {reference} raised {describe(error, folder)}.", "Mend the module.") from error
+
+
+# ------------------------------------------------------------------------------------------------ network
+
+
+def build_own(description: Description, bundle: Path) -> nn.Module:
+    """The user's network, untrained. Raises ConfigError unless it answers two rows of zeros as it must."""
+    from torch import nn
+
+    code, reference = bundle / CODE, description.kind
+    build = find_function(code, "model", reference)
+    inputs = Inputs(
+        shape=tuple(description.shape),
+        numbers=description.numbers,
+        cardinalities=description.cardinalities,
+        outputs=description.outputs,
+        task=description.task,
+        classes=description.classes,
+        model=description.model,
+    )
+    network = run_own(code, "model", reference, build, inputs)
+    if not isinstance(network, nn.Module):
+        raise ConfigError(
+            f"model: {reference} gave {type(network).__name__}, not a torch.nn.Module.",
+            "Return the untrained network.",
+        )
+    check_outputs(network, inputs, code, reference)
+    return network
+
+
+def check_outputs(network: nn.Module, inputs: Inputs, code: Path, reference: str) -> None:
+    """Let the network answer once; weights that are made at the first call are made here."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        network.eval()
+        found = run_own(code, "model", f"{reference}'s forward", network, torch.zeros(2, *inputs.shape))
+        network.train()
+    shape = tuple(getattr(found, "shape", ()))
+    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (2, inputs.outputs):
+        raise ConfigError(
+            f"model: the network of {reference} gave {shape or type(found).__name__} for rows of shape"
+            f" (2, {', '.join(map(str, inputs.shape))}); expected (2, {inputs.outputs}), or"
+            f" (2, members, {inputs.outputs}).",
+            "`inputs.outputs` says how many outputs there must be.",
+        )
+
+
+# ------------------------------------------------------------------------------------------------ features
+
+
+def fit_own(
+    reference: str, code: Path, frame: pd.DataFrame, target: pd.Series
+) -> tuple[Any, NDArray[np.float32]]:
+    """The user's features fitted on training rows, and what they make of them.
+
+    A row without any value must be taken, too: the prediction service asks about one. Raises ConfigError.
+    """
+    step = run_own(code, "features", reference, find_function(code, "features", reference))
+    lacking = [name for name in ("fit", "transform") if not callable(getattr(step, name, None))]
+    if lacking:
+        raise ConfigError(
+            f"features: {reference} gave {type(step).__name__}, which has no {' and no '.join(lacking)}.",
+            "Return an object with fit(frame, target) and transform(frame), as scikit-learn's are.",
+        )
+    run_own(code, "features", f"{reference}'s fit", step.fit, frame, target)
+    x = run_own(code, "features", f"{reference}'s transform", step.transform, frame)
+    x = as_rows(x, len(frame), ConfigError)
+    empty = frame.head(1).copy()
+    for name in empty.columns:
+        empty[name] = empty[name].where([False])
+    answer = run_own(
+        code, "features", f"{reference}'s transform of a row without any value", step.transform, empty
+    )
+    as_rows(answer, 1, ConfigError, x.shape[1:])
+    return step, x
+
+
+def transform_own(step: Any, frame: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Later rows by the fitted features. Raises DataError where they cannot be used."""
+    try:
+        found = step.transform(frame)
+    except Exception as error:
+        raise DataError(
+            f"The pipeline's own features raised {type(error).__name__}: {str(error)[:300]}.",
+            "Look at these rows, or let transform take them as missing.",
+        ) from error
+    return as_rows(found, len(frame), DataError, shape)
+
+
+def as_rows(
+    found: Any,
+    rows: int,
+    error: type[ConfigError] | type[DataError],
+    shape: tuple[int, ...] | None = None,
+) -> NDArray[np.float32]:
+    """float32 (rows, *shape), all finite; raises `error` where it is anything else."""
+    import numpy as np
+
+    try:
+        array = np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
+    except (TypeError, ValueError) as problem:
+        raise error(
+            f"features: transform gave {type(found).__name__}, no array of numbers: {problem}.",
+            "Give float32 of shape (rows, ...).",
+        ) from problem
+    wanted = "(rows, ...)" if shape is None else str((rows, *shape))
+    if array.ndim < 2 or len(array) != rows or (shape is not None and array.shape[1:] != tuple(shape)):
+        raise error(
+            f"features: transform gave the shape {array.shape} for {rows} rows; expected {wanted}.",
+            "Give one entry a row, always of the same shape.",
+        )
+    if not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array).reshape(rows, -1).all(axis=1)))
+        raise error(
+            f"features: transform gave a number that is not finite, first in row {row + 1} of {rows}.",
+            "Fill what is missing in transform.",
+        )
+    return array
+
+
+# ------------------------------------------------------------------------------------------------ loss
+
+
+def own_loss(reference: str, bundle: Path, outputs: int, classes: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """The user's loss of outputs (batch, outputs) and target (batch,), checked at each call.
+
+    Raises ConfigError where it gives anything but a number a row, or nothing that can be learnt from.
+    """
+    import torch
+
+    code = bundle / CODE
+    own = find_function(code, "training.loss", reference)
+
+    def checked(found: Tensor, target: Tensor) -> Tensor:
+        losses = run_own(code, "training.loss", reference, own, found, target)
+        if getattr(losses, "shape", None) != target.shape:
+            raise ConfigError(
+                f"training.loss: {reference} gave {tuple(getattr(losses, 'shape', ()))} for outputs"
+                f" {tuple(found.shape)}; expected a loss a row, ({len(target)},), not their mean.",
+                "With reduction='none' torch's own losses give that.",
+            )
+        return losses  # type: ignore[no-any-return]  # the user's
+
+    trial = torch.zeros(2, outputs, requires_grad=True)
+    target = torch.zeros(2, dtype=torch.int64 if classes else torch.float32)
+    with torch.enable_grad():
+        if not checked(trial, target).requires_grad:
+            raise ConfigError(
+                f"training.loss: {reference} gives losses without a gradient.",
+                "Compute them from `outputs` by torch's functions, without detach or numpy.",
+            )
+    return checked

@@ -1,0 +1,76 @@
+"""`model: auto`: a few kinds are tried, and the simplest that is as good as the best is taken."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pipelines.config import KINDS
+from pipelines.config.learning import supports
+from pipelines.environment import variable
+from pipelines.progress import log
+from pipelines.training.families import fit
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.job import FitJob, Fitted
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CANDIDATES = ("linear", "gradient_boosting", "tabm")
+
+
+def fit_candidates(job: FitJob) -> list[Fitted]:
+    """Every candidate that can do what is asked, fitted: on a cluster the estimators beside the network."""
+    jobs = [
+        candidate(job, kind) for kind in CANDIDATES if supports(kind, job.description.model, job.training)
+    ]
+    if variable("RAY_ADDRESS") is None:
+        return [fit(one) for one in jobs]
+    import ray
+
+    # One CPU each: the network's worker has another, and what must wait for it does.
+    task = ray.remote(num_cpus=1, max_retries=job.training.failures)(fit_metered)
+    beside = [task.remote(one) for one in jobs if not one.description.network]
+    networks = [fit(one) for one in jobs if one.description.network]
+    return [*ray.get(beside), *networks]
+
+
+def fit_metered(job: FitJob) -> Fitted:
+    """`fit` in a process of its own, whose use counts."""
+    from pipelines.training.usage import Meter
+
+    with Meter(AttemptFolder(job.root), job.description.kind):
+        return fit(job)
+
+
+def candidate(job: FitJob, kind: str) -> FitJob:
+    """The same job for one kind, in a place of its own."""
+    description = job.description.model_copy(update={"kind": kind})
+    place = job.root / "candidates" / kind
+    return job.model_copy(update={"name": f"{job.name}-{kind}", "place": place, "description": description})
+
+
+def choose(fitted: list[Fitted]) -> Fitted:
+    """The simplest candidate whose loss is within one standard error of the best.
+
+    The error is that of the paired difference on the validation rows: the rule of Breiman, Friedman, Olshen
+    and Stone (1984), "Classification and Regression Trees", 3.4.3.
+    """
+    import numpy as np
+
+    losses = {one.kind: np.load(str(one.validation_losses)) for one in fitted}
+    best = min(losses, key=lambda kind: float(losses[kind].mean()))
+    as_good = [k for k in sorted(losses, key=KINDS.index) if k == best or is_as_good(losses[k], losses[best])]
+    log.info(
+        "Validation loss: %s; %s is taken",
+        ", ".join(f"{kind} {losses[kind].mean():.4g}" for kind in losses),
+        as_good[0],
+    )
+    return next(one for one in fitted if one.kind == as_good[0])
+
+
+def is_as_good(losses: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
+    """Whether the mean difference of two models' losses on the same rows is within its standard error."""
+    difference = losses - best
+    return float(difference.mean()) <= float(difference.std()) / math.sqrt(len(difference))

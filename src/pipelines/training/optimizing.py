@@ -1,0 +1,68 @@
+"""How a network's weights are changed: AdamW, its learning rate over the updates, and how many rows an update has."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Training
+
+if TYPE_CHECKING:
+    from torch import device, nn
+
+# Compiling takes about a minute; below this many updates the loop would be through before it pays.
+UPDATES_TO_COMPILE = 50_000
+
+
+def choose_batch_size(training: Training, rows: int) -> int:
+    """Rows of an update: as given, or `auto` by the number of rows alone, whatever the device.
+
+    A fortieth of them, a power of two from 32 to 512: small sets need many updates, and larger batches were
+    worse on them. From 200,000 rows on it grows again, to 8,192, for speed.
+    """
+    if training.batch_size != "auto":
+        return training.batch_size
+    learning, speed = nearest_power(rows / 40), nearest_power(rows / 400)
+    return max(32, min(512, learning), min(8_192, speed))
+
+
+def nearest_power(number: float) -> int:
+    return int(2 ** max(0, round(math.log2(max(1.0, number)))))
+
+
+def make_optimizer(network: nn.Module, training: Training) -> Any:
+    """AdamW, all weights updated by one kernel."""
+    import torch
+
+    return torch.optim.AdamW(
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+    )
+
+
+def pays_to_compile(training: Training, updates: int, where: device) -> bool:
+    """`training.compile`; `auto` is on a GPU, for trainings that are long enough to get it back."""
+    if training.compile != "auto":
+        return training.compile
+    return where.type == "cuda" and updates >= UPDATES_TO_COMPILE
+
+
+class Schedule:
+    """The learning rate of each update: rising over the warm-up, then half a cosine down to a hundredth."""
+
+    def __init__(self, training: Training, batches: int) -> None:
+        self.training, self.updates = training, training.epochs * batches
+        self.warmup = round(training.warmup * self.updates)
+
+    def rate(self, update: int) -> float:
+        """`update` counts from 0; a refit that ends earlier follows the same curve."""
+        highest = self.training.learning_rate
+        if update < self.warmup:
+            return highest * (update + 1) / self.warmup
+        if self.training.schedule == "constant":
+            return highest
+        done = (update - self.warmup) / max(1, self.updates - self.warmup)
+        return highest * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+    def set_rate(self, optimizer: Any, update: int) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate(update)

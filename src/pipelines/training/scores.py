@@ -1,0 +1,79 @@
+"""The pipeline's metric on the validation rows, in torch, where they are.
+
+The same definitions as `evaluation.metrics`, which judges the model; a test holds them together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pipelines.models.bundle import Description
+
+
+def predicted(outputs: Tensor, description: Description) -> Tensor:
+    """Values (batch,) of a regression or probabilities (batch, classes), the mean over an ensemble's members."""
+    outputs = outputs.float()
+    if description.task == "regression":
+        return outputs[..., 0].mean(1) if outputs.dim() == 3 else outputs[:, 0]
+    probabilities = outputs.softmax(-1)
+    return probabilities.mean(1) if outputs.dim() == 3 else probabilities
+
+
+def score(metric: str, found: Tensor, target: Tensor, description: Description) -> float:
+    """`metric` of what `predicted` gives and the loop's target; errors of a regression in the target's unit."""
+    found, target = found.double(), target.double() if description.task == "regression" else target
+    if description.task == "regression":
+        return regression_score(metric, found, target, description.scale)
+    if metric == "accuracy":
+        return float((found.argmax(1) == target).double().mean())
+    if metric == "f1":
+        return f1(found.argmax(1), target, found.shape[1])
+    return auc(target == found.shape[1] - 1, found[:, -1]) if metric == "auc" else log_loss(found, target)
+
+
+def regression_score(metric: str, found: Tensor, target: Tensor, scale: float) -> float:
+    errors = found - target
+    if metric == "mae":
+        return float(errors.abs().mean()) * scale
+    squares, spread = float(errors.square().mean()), float(target.var(correction=0))
+    if metric == "rmse":
+        return squares**0.5 * scale
+    return 1 - squares / spread if spread else float(squares == 0)
+
+
+def auc(positive: Tensor, found: Tensor) -> float:
+    """How often a positive row is ranked above another, a tie counting half; NaN where one class is absent."""
+    import torch
+
+    _, place, counts = torch.unique(found, return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    ranks = (last - (counts.double() - 1) / 2)[place]
+    count = int(positive.sum())
+    if count in (0, len(positive)):
+        return float("nan")
+    above = float(ranks[positive].sum()) - count * (count + 1) / 2
+    return above / (count * (len(positive) - count))
+
+
+def f1(said: Tensor, target: Tensor, classes: int) -> float:
+    """F1 of the positive class where there are two, else the mean over the classes that occur."""
+    import torch
+
+    names = [classes - 1] if classes == 2 else torch.unique(torch.cat([said, target])).tolist()
+    scores = []
+    for name in names:
+        total = int((target == name).sum()) + int((said == name).sum())
+        scores.append(2 * int(((target == name) & (said == name)).sum()) / total if total else 0.0)
+    return sum(scores) / len(scores)
+
+
+def log_loss(found: Tensor, target: Tensor) -> float:
+    """Mean -log of the true class's probability, which is 0 for a class never seen."""
+    import torch
+
+    given = found.gather(1, target.clamp(min=0)[:, None])[:, 0]
+    given = torch.where(target >= 0, given, torch.zeros_like(given))
+    return float(-given.clamp(min=torch.finfo(torch.float64).eps).log().mean())
