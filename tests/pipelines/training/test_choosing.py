@@ -1,0 +1,94 @@
+"""`model: auto` takes the simplest model that is as good as the best; quantiles and weights of classes hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines.models.bundle import Bundle, load_bundle
+from pipelines.training.choosing import choose
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.job import Fitted
+
+EASY = {"epochs": 12, "batch_size": 32, "refit": False}
+
+
+def fitted(folder: Path, kind: str, losses: Any) -> Fitted:
+    np.save(folder / f"{kind}.npy", losses)
+    return Fitted(
+        kind=kind,
+        bundle=folder,
+        validation_loss=float(np.mean(losses)),
+        validation_losses=folder / f"{kind}.npy",
+        epochs=None,
+        seconds=1.0,
+    )
+
+
+NOISE = np.random.default_rng(0).normal(size=1000)
+NOISE -= NOISE.mean()
+BASE = 1 + 0.5 * np.random.default_rng(1).random(1000)
+
+
+@pytest.mark.parametrize(
+    ("losses", "taken"),
+    [
+        # The best is a little better, by less than chance gives: the simpler one stands.
+        ({"linear": BASE, "tabm": BASE - 0.001 + 0.1 * NOISE}, "linear"),
+        # By as little, but on nearly every row: that is no chance.
+        ({"linear": BASE, "tabm": BASE - 0.001 + 0.001 * NOISE}, "tabm"),
+        ({"linear": BASE + 0.2, "gradient_boosting": BASE, "tabm": BASE}, "gradient_boosting"),
+        ({"linear": BASE + 0.2, "gradient_boosting": BASE + 0.1, "tabm": BASE}, "tabm"),
+        # Which one was tried first does not matter.
+        ({"tabm": BASE, "linear": BASE}, "linear"),
+    ],
+)
+def test_the_simplest_that_is_as_good(tmp_path: Path, losses: dict[str, Any], taken: str) -> None:
+    assert choose([fitted(tmp_path, kind, values) for kind, values in losses.items()]).kind == taken
+
+
+def loaded(trained: Any) -> Bundle:
+    return load_bundle(Path(trained.trained.folder), trained.trained.files)
+
+
+def test_auto_tries_its_candidates_and_keeps_what_was_chosen(
+    home: Any, define: Any, train: Any, table: Any
+) -> None:
+    config = define("binary", model={"kind": "auto"}, training={**EASY, "refit": True})
+    done = train(home, config, table(500))
+    tried = AttemptFolder.of(done.attempt).candidates
+    losses = {
+        place.name: json.loads((place / "fitted.json").read_text())["validation_loss"]
+        for place in tried.iterdir()
+    }
+    assert set(losses) == {"linear", "gradient_boosting", "tabm"}
+    assert done.trained.kind in losses
+    answers = loaded(done).predict(table(300, seed=5))
+    assert (answers["prediction"] == table(300, seed=5)["late"]).mean() > 0.85
+
+
+@pytest.mark.parametrize("kind", ["gradient_boosting", "tabm"])
+def test_quantiles_hold_their_share_of_the_rows(
+    home: Any, define: Any, train: Any, table: Any, kind: str
+) -> None:
+    model = {"kind": kind, "quantiles": [0.1, 0.9], "width": 32}
+    done = train(home, define(model=model, training={**EASY, "epochs": 30}), table(800))
+    rows = table(800, seed=3)
+    answers = loaded(done).predict(rows)
+    assert list(answers) == ["prediction", "q_0.1", "q_0.9"]
+    assert (answers["q_0.1"] <= answers["q_0.9"]).all()
+    inside = rows["y"].between(answers["q_0.1"], answers["q_0.9"]).mean()
+    assert 0.6 < inside < 0.95
+
+
+def test_a_class_that_counts_more_is_said_more_often(home: Any, define: Any, train: Any, table: Any) -> None:
+    rows = table(600)
+    said = []
+    for weights in (None, {"yes": 20.0}):
+        config = define("binary", model={"kind": "linear"}, training={**EASY, "class_weights": weights})
+        said.append((loaded(train(home, config, rows)).predict(rows)["prediction"] == "yes").sum())
+    assert said[1] > said[0]
