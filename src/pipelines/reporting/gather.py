@@ -15,6 +15,8 @@ from pipelines.records import Attempt, Intake, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.reporting.page import render_report
 from pipelines.reporting.story import AttemptLine, BatchLine, Story
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.trials import read_trials
 
 
 def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
@@ -70,4 +72,5 @@ def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:
         metrics=outcome.metrics if outcome else {},
         gates=outcome.gates if outcome else [],
         seconds=sum(outcome.seconds.values()) if outcome else 0.0,
+        trials=read_trials(AttemptFolder.of(attempt).trials),
     )

@@ -7,6 +7,7 @@ from pipelines.reporting import charts, words
 from pipelines.reporting.heat import heat_rows
 from pipelines.reporting.story import Story
 from pipelines.reporting.templates import page_template
+from pipelines.reporting.tuning import tuning_view
 
 MOST_WINDOWS = 104  # two years of weeks; more would be too thin to read
 MOST_HEAT_WINDOWS = 26
@@ -33,6 +34,7 @@ def render_report(story: Story) -> str:
     champions = sorted(story.champions, key=lambda p: p.seq)
     shown, heated = windows[-MOST_WINDOWS:], windows[-MOST_HEAT_WINDOWS:]
     rows, hidden_columns = heat_rows(heated)
+    tuned = max((a for a in story.attempts if a.trials), key=lambda a: a.started, default=None)
     return page_template("pipelines.reporting").render(
         story=story,
         verdicts=VERDICTS,
@@ -53,6 +55,8 @@ def render_report(story: Story) -> str:
         timeline=charts.timeline(story, shown),
         heat=rows,
         hidden_columns=hidden_columns,
+        tuned=tuned,
+        tuning=tuning_view(tuned.trials) if tuned else None,
     )
 
 

@@ -14,6 +14,7 @@ from pipelines.records import (
     Record,
     RowCounts,
     TrainStatus,
+    Trial,
     WindowJudgment,
 )
 
@@ -31,6 +32,7 @@ class AttemptLine(Record):
     gates: list[GateVerdict] = Field(default_factory=list)
     seconds: float = 0
     cause_id: str | None = None
+    trials: list[Trial] = Field(default_factory=list)  # of its tuning
 
 
 class BatchLine(Record):

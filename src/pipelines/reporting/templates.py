@@ -12,8 +12,8 @@ from pipelines.reporting import words
 
 
 @cache
-def page_template(package: str) -> Template:
-    """`page.html.j2` of a package, which may include the look that all pages share: `page.css`.
+def page_template(package: str, name: str = "page.html.j2") -> Template:
+    """A template of a package, which may include the look that all pages share: `page.css`.
 
     Text from data goes through the filter `visible`: control characters are shown, not obeyed.
     """
@@ -33,7 +33,7 @@ def page_template(package: str) -> Template:
         breakable=make_breakable,
     )
     environment.globals.update(span=words.span)
-    return environment.get_template("page.html.j2")
+    return environment.get_template(name)
 
 
 def make_breakable(name: str) -> Markup:

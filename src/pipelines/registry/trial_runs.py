@@ -1,0 +1,88 @@
+"""The trials of a tuning as child runs of the attempt's run in MLflow, each of them once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipelines.records import Attempt, Trial
+from pipelines.reporting.tuning import render_tuning
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.trials import best_trial, read_trials
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+PARENT_TAG = "mlflow.parentRunId"  # MLflow's own: its UI folds children under their parent
+TRIAL_TAG = "evergreen.trial"
+COMPLETE_TAG = "evergreen.complete"
+MOST_CHILDREN = 10_000
+MOST_METRICS = 1000  # that MLflow takes at a time
+STATES = {"failed": "FAILED"}  # every other trial did what it was for
+
+
+def log_trials(client: MlflowClient, run_id: str, attempt: Attempt) -> list[str]:
+    """A child run for each trial, the best settings as parameters `tuned.…` and the trials as tuning.html.
+
+    Returns the children's ids in the order of the trials; none without a tuning. Called again, it adds what a
+    call that was killed has left out, and nothing else.
+    """
+    folder = AttemptFolder.of(attempt)
+    trials = read_trials(folder.trials)
+    if not trials:
+        return []
+    at = int(folder.trials.stat().st_mtime * 1000)  # the same at every call, so nothing is there twice
+    experiment = client.get_run(run_id).info.experiment_id
+    known = find_children(client, experiment, run_id)
+    children = []
+    for trial in trials:
+        run = known.get(str(trial.number)) or create_child(client, experiment, run_id, trial, at)
+        if not run.data.tags.get(COMPLETE_TAG):
+            fill_child(client, run.info.run_id, trial, at)
+        children.append(str(run.info.run_id))
+    log_best(client, run_id, trials)
+    client.log_text(run_id, render_tuning(f"{attempt.id}: tuning", trials), "tuning.html")
+    return children
+
+
+def find_children(client: MlflowClient, experiment: str, run_id: str) -> dict[str, Any]:
+    """The child runs that are there, by the number of their trial."""
+    found = client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{run_id}'", max_results=MOST_CHILDREN)
+    return {run.data.tags[TRIAL_TAG]: run for run in found if TRIAL_TAG in run.data.tags}
+
+
+def create_child(client: MlflowClient, experiment: str, run_id: str, trial: Trial, at: int) -> Any:
+    """Tagged as it is made, so that it is found again, however early we are killed."""
+    tags = {PARENT_TAG: run_id, TRIAL_TAG: str(trial.number), "evergreen.trial_status": trial.status}
+    start = at - int(trial.seconds * 1000)
+    return client.create_run(experiment, start_time=start, tags=tags, run_name=f"trial {trial.number}")
+
+
+def fill_child(client: MlflowClient, run_id: str, trial: Trial, at: int) -> None:
+    """Settings, the loss by epoch and how it ended."""
+    from mlflow.entities import Param, RunTag
+
+    params = [Param(name, str(value)) for name, value in trial.settings.items()]
+    metrics = trial_metrics(trial, at)
+    for start in range(0, len(metrics), MOST_METRICS):
+        client.log_batch(run_id, metrics[start : start + MOST_METRICS])
+    reason = [RunTag("evergreen.reason", trial.reason)] if trial.reason else []
+    client.log_batch(run_id, params=params, tags=[*reason, RunTag(COMPLETE_TAG, "yes")])
+    client.set_terminated(run_id, STATES.get(trial.status, "FINISHED"), end_time=at)
+
+
+def trial_metrics(trial: Trial, at: int) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    course = [Metric("validation_loss", loss, at, epoch) for epoch, loss in enumerate(trial.losses, 1)]
+    best = [] if trial.best is None else [Metric("best_validation_loss", trial.best, at, 0)]
+    return [*course, *best, Metric("seconds", trial.seconds, at, 0)]
+
+
+def log_best(client: MlflowClient, run_id: str, trials: list[Trial]) -> None:
+    """The settings that the model was trained with, as parameters of the attempt's own run."""
+    from mlflow.entities import Param
+
+    if best := best_trial(trials):
+        params = [Param(f"tuned.{name}", str(value)) for name, value in best.settings.items()]
+        client.log_batch(run_id, params=[*params, Param("tuned.trial", str(best.number))])
