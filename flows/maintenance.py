@@ -11,6 +11,7 @@ from pipelines.data.predictions.prediction_log import compact
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion import out_of_step
+from tasks.cancelling import stop_cancelled
 from tasks.data import vacuum_pipeline
 from tasks.publishing import send_causes
 from tasks.registry import deploy_champion
@@ -18,9 +19,9 @@ from tasks.registry import deploy_champion
 
 @flow(name="maintenance")
 def maintenance() -> dict[str, list[str]]:
-    """Serve champions that are not served yet, send events that were not sent, tidy tables up."""
+    """Serve champions not served yet, send events not sent, stop cancelled trainings, tidy tables up."""
     home = Home.at()
-    sent, behind = send_causes(home), out_of_step(home)
+    sent, stopped, behind = send_causes(home), stop_cancelled(home), out_of_step(home)
     for folder in home.pipelines():
         compact(home, folder.root.name)
     # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
@@ -29,4 +30,4 @@ def maintenance() -> dict[str, list[str]]:
     steps: list[PrefectFuture[Any]] = [*deployed, *vacuumed]
     for step in steps:
         step.result()
-    return {"deployed": behind, "sent": sent}
+    return {"deployed": behind, "sent": sent, "stopped": stopped}

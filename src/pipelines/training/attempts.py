@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.config import PipelineConfig, Training
-from pipelines.errors import DataError, TrainingFailed
+from pipelines.errors import ConfigError, DataError, TrainingFailed
 from pipelines.home import Home
+from pipelines.models.code import hash_sources, keep_code, own_references, read_sources
 from pipelines.progress import EpochLog, log
 from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.folder import AttemptFolder, ProgressReader, write_whole
@@ -42,10 +43,14 @@ Watch = Callable[[list[dict[str, Any]]], None]
 def plan_attempt(config: PipelineConfig, home: Home, snapshot: Snapshot, cause: str | None) -> Attempt:
     """The attempt that this snapshot and definition ask for.
 
-    The same two give the same id, whatever the cause.
+    The same two, and the same code of the user's where there is any, give the same id, whatever the cause.
+    Raises ConfigError where that code is not there.
     """
     learnt_from = config.model_dump(mode="json", include=LEARNT_FROM, exclude={"training": HOW_IT_RUNS})
-    key = json.dumps([TRAINING_VERSION, snapshot.fingerprint, learnt_from], sort_keys=True)
+    parts = [TRAINING_VERSION, snapshot.fingerprint, learnt_from]
+    if own_references(config):
+        parts.append(hash_sources(read_sources(config)))
+    key = json.dumps(parts, sort_keys=True)
     attempt_id = f"{config.pipeline}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     folder = home.pipeline(config.pipeline).attempts / attempt_id
     return Attempt(
@@ -66,6 +71,7 @@ def fit_model(
     if not folder.result.exists():
         folder.root.mkdir(parents=True, exist_ok=True)
         log.info("Training attempt %s", attempt.id)
+        config = keep_code(config, folder.code)
         spec = {
             "config": config.model_dump(mode="json"),
             "attempt": attempt.model_dump(),
@@ -94,6 +100,20 @@ def follow(launcher: Launcher, attempt: Attempt, training: Training, watches: Se
         raise
     finally:
         told(reader.read())
+
+
+def stop_attempt(home: Home, attempt_id: str) -> bool:
+    """Stop the training of an attempt, whoever started it; whether there was one."""
+    for pipeline in home.pipelines():
+        folder = AttemptFolder(pipeline.attempts / attempt_id)
+        if folder.spec.exists() and not folder.result.exists():
+            spec = json.loads(folder.spec.read_text())
+            launcher = choose_launcher(Attempt.model_validate(spec["attempt"]))
+            if launcher.running():
+                log.info("Stopping the training of %s", attempt_id)
+                launcher.stop()
+                return True
+    return False
 
 
 class Told:
@@ -180,7 +200,8 @@ def raise_failure(folder: AttemptFolder, attempt: Attempt) -> None:
     """Raise what the driver wrote, where it ended with an error: DataError where the rows are at fault."""
     if folder.error.exists():
         error = json.loads(folder.error.read_text())
-        kind = DataError if error.get("data") else TrainingFailed
+        wrong = ConfigError if error.get("config") else TrainingFailed
+        kind = DataError if error.get("data") else wrong
         raise kind(
             f"{attempt.id}: {error['message']}", " ".join(filter(None, [error.get("hint"), log_hint(folder)]))
         )

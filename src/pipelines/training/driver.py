@@ -13,13 +13,12 @@ import os
 import sys
 import time
 import traceback
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
-from pipelines.errors import DataError, EvergreenError
+from pipelines.errors import ConfigError, DataError, EvergreenError
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.distributed import choose_workers as plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
@@ -49,9 +48,7 @@ def main(folder: AttemptFolder) -> int:
 def wait_for_attempt() -> AttemptFolder | None:
     """Import what is slow, then read the attempt's folder and take its log; None if none comes."""
     arrange()
-    with suppress(OSError):
-        os.nice(10)  # whoever will ask is still at work
-        warm_imports()
+    warm_imports()
     folder = AttemptFolder(Path(sys.stdin.read() or "/dev/null"))
     if not folder.root.is_dir():
         return None
@@ -99,6 +96,7 @@ def run(folder: AttemptFolder) -> int:
         fitted = fit_attempt(config, attempt, folder)
     except EvergreenError as error:
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
+        words["config"] = isinstance(error, ConfigError)
         write_whole(folder.error, json.dumps(words))
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
@@ -135,7 +133,8 @@ def split_time(folder: AttemptFolder, since: float) -> dict[str, float]:
     """
     now, arrays = time.time(), folder.arrays
     prepared = max([since, *(file.stat().st_mtime for file in arrays.glob("*.npy"))])
-    epochs = [row for row in folder.read_epochs() if row.get("time", 0.0) - row["seconds"] >= since]
+    told = (row for row in folder.read_epochs() if row["model"] != "tuning")  # trials run side by side
+    epochs = [row for row in told if row.get("time", 0.0) - row["seconds"] >= since]
     if not epochs:
         return {"prepare": prepared - since, "fit": now - prepared}
     first, last = epochs[0]["time"] - epochs[0]["seconds"], epochs[-1]["time"]
