@@ -40,7 +40,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     for kind in ("mlp", "gradient_boosting"):
         config = config.model_copy(update={"model": config.model.model_copy(update={"kind": kind})})
         attempt = plan_attempt(config, home, snapshot, cause.id)
-        trained = training.fit_model.submit(config, attempt)
+        trained = training.fit_model.submit(config, home, attempt)
         measured = evaluation.evaluate_model.submit(config, attempt, trained, champion)
         tries.append((config, attempt, trained, measured))
     config, attempt, trained, measured = max(tries, key=lambda t: t[3].result().baseline_difference.value)

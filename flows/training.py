@@ -66,7 +66,7 @@ def training(
         if known := known_outcome(config, home, attempt, batch, report):
             confirm_serving(deploy_champion(home, config.pipeline))
             return known
-        trained = fit_model(config, attempt)
+        trained = fit_model(config, home, attempt)
         watch.lap("train")
         # judgment --------------------------------------------------------------------------------
         evaluation = evaluate_model(config, attempt, trained, champion_model(home, config.pipeline))

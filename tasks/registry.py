@@ -3,11 +3,11 @@
 from prefect import task
 
 from pipelines import promotion
-from pipelines.registry import mlflow_store
+from pipelines.registry import run_log
 from tasks.policies import NO_CACHE, READ_AGAIN
 
 log_attempt = task(task_run_name="log", retries=2, retry_delay_seconds=READ_AGAIN, cache_policy=NO_CACHE)(
-    mlflow_store.log_attempt
+    run_log.log_attempt
 )
 register_version = task(
     task_run_name="register", retries=2, retry_delay_seconds=READ_AGAIN, cache_policy=NO_CACHE

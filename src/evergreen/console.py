@@ -20,6 +20,7 @@ from rich.table import Table
 from evergreen.stack import connect
 from pipelines.environment import HOME_VARIABLE, home_folder, set_environment, silence_telemetry
 from pipelines.errors import EvergreenError, UsageError
+from pipelines.progress import describe_epoch
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -101,11 +102,62 @@ def prepare(home: Path | None, debug: bool) -> None:
 
 
 class ProgressHandler(logging.Handler):
-    """Our log lines, dimmed, with the seconds since the start."""
+    """Our log lines, dimmed, with the seconds since the start; epochs are a bar where a terminal shows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bars: EpochBars | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        row = getattr(record, "epoch", None)
+        if row is not None and err.is_terminal:
+            self._bars = self._bars or EpochBars()
+            self._bars.show(row)
+            return
+        self.stop_bars()  # the training is over, or begins anew
         err.print(f"[dim]{record.relativeCreated / 1000:6.1f} s[/dim]  ", end="")
         err.print(record.getMessage(), markup=False)
+
+    def stop_bars(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+class EpochBars:
+    """A bar for each model that is being trained: epochs, loss, metric, samples per second, time left."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[words]}", markup=False),
+        )
+        self._progress = Progress(*columns, console=err, transient=True)
+        self._models: dict[str, Any] = {}
+        self._progress.start()
+
+    def show(self, row: dict[str, Any]) -> None:
+        """Draw the state that an epoch told."""
+        name = row["model"]
+        if name not in self._models:
+            self._models[name] = self._progress.add_task(plain(name), words="")
+        words = describe_epoch(row).removeprefix(f"{name}: ")
+        self._progress.update(
+            self._models[name], completed=row["epoch"], total=row["epochs"], words=plain(words)
+        )
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def stop_bars() -> None:
+    """Take away what is drawn: an answer follows."""
+    for handler in logging.getLogger("evergreen").handlers:
+        if isinstance(handler, ProgressHandler):
+            handler.stop_bars()
 
 
 def show_progress() -> None:
@@ -120,7 +172,10 @@ def respond(work: Callable[[], Answer], json_output: bool, debug: bool) -> int:
     """Run a command and print its answer or its error; the exit code."""
     try:
         with contextlib.redirect_stdout(sys.stderr):  # whatever a library prints is no answer
-            answer, show, code = work()
+            try:
+                answer, show, code = work()
+            finally:
+                stop_bars()
     except EvergreenError as error:
         return fail(error, type(error).__name__, json_output, debug)
     except KeyboardInterrupt:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pipelines.clock import now
 from pipelines.config import PipelineConfig
+from pipelines.costs import describe_cost, settle_cost
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.progress import log
 from pipelines.records import (
     Attempt,
     Batch,
@@ -65,6 +69,34 @@ def describe_dataset(batch: Batch, report: ValidationReport, snapshot: Snapshot)
     }
 
 
+def open_attempt(config: PipelineConfig, home: Home, attempt: Attempt) -> None:
+    """Store an attempt as started, unless it is."""
+    Ledger.open(home).start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
+
+
+@contextmanager
+def accounted(config: PipelineConfig, home: Home, attempt: Attempt) -> Iterator[None]:
+    """Around a training: what it cost is kept, however it ends, and where it fails, that and why."""
+    open_attempt(config, home, attempt)
+    try:
+        yield
+    except BaseException as error:
+        # Prefect's cancel and Ctrl-C are no Exception.
+        reason = str(error) if isinstance(error, Exception) else "Stopped: cancelled or interrupted."
+        cost = settle_cost(home, attempt.id)
+        failed = TrainOutcome(
+            status="failed",
+            pipeline=attempt.pipeline,
+            attempt=attempt.id,
+            cause=attempt.cause,
+            reason=reason,
+            cost=cost,
+        )
+        Ledger.open(home).finish_attempt(failed)
+        raise
+    log.info("Trained: %s", describe_cost(settle_cost(home, attempt.id)) or "nothing was used")
+
+
 def known_outcome(
     config: PipelineConfig, home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
 ) -> TrainOutcome | None:
@@ -72,9 +104,8 @@ def known_outcome(
 
     What it says of the data is of this run.
     """
-    ledger = Ledger.open(home)
-    ledger.start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
-    outcome = ledger.outcome(attempt.id)
+    open_attempt(config, home, attempt)
+    outcome = Ledger.open(home).outcome(attempt.id)
     if outcome is None or outcome.status != "promoted":
         return None  # a verdict against one champion is none against the next
     words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
@@ -114,9 +145,7 @@ def describe_outcome(
 def keep_out(home: Home, outcome: TrainOutcome, verdict: str, seconds: dict[str, float]) -> TrainOutcome:
     """The challenger stays out; the champion serves on."""
     status = "rejected" if verdict == "fail" else "inconclusive"
-    final = outcome.model_copy(update={"status": status, "seconds": seconds})
-    Ledger.open(home).finish_attempt(final)
-    return final
+    return close_attempt(home, outcome.model_copy(update={"status": status, "seconds": seconds}))
 
 
 def mark_promoted(outcome: TrainOutcome, version: ModelVersion) -> TrainOutcome:
@@ -127,7 +156,13 @@ def mark_promoted(outcome: TrainOutcome, version: ModelVersion) -> TrainOutcome:
 
 def let_in(home: Home, outcome: TrainOutcome, seconds: dict[str, float]) -> TrainOutcome:
     """The challenger is champion and served; how long it all took is known now."""
-    final = outcome.model_copy(update={"seconds": seconds})
+    return close_attempt(home, outcome.model_copy(update={"seconds": seconds}))
+
+
+def close_attempt(home: Home, outcome: TrainOutcome) -> TrainOutcome:
+    """Store the last word on an attempt, with its cost."""
+    cost = settle_cost(home, outcome.attempt) if outcome.attempt else None
+    final = outcome.model_copy(update={"cost": cost})
     Ledger.open(home).finish_attempt(final)
     return final
 

@@ -24,21 +24,57 @@ class Stopwatch:
 
 
 class EpochLog:
-    """Epochs as log lines, at most one in `seconds`: a quick training does not flood whoever reads."""
+    """A watch of a training: the last epoch of each model as a log line, at most every `seconds`.
+
+    A quick training does not flood whoever reads. The record has the row as `epoch`, for who draws a bar.
+    """
 
     def __init__(self, seconds: float = 1.0) -> None:
         self.seconds, self._last = seconds, 0.0
+        self._waiting: dict[str, dict[str, Any]] = {}
 
     def __call__(self, rows: list[dict[str, Any]]) -> None:
-        if rows and time.monotonic() - self._last >= self.seconds:
-            self._last, row = time.monotonic(), rows[-1]
-            losses = [
-                f"{name} {row[name]:.4f}" for name in ("loss", "validation") if row.get(name) is not None
-            ]
-            log.info(
-                "Epoch %d of at most %d: %s, %s samples/s",
-                row["epoch"],
-                row["epochs"],
-                ", ".join(losses),
-                f"{row['samples_per_second']:,}",
-            )
+        self._waiting |= {row["model"]: row for row in rows}
+        if self._waiting and time.monotonic() - self._last >= self.seconds:
+            for row in self._waiting.values():
+                log.info("%s", describe_epoch(row), extra={"epoch": row})
+            self._last, self._waiting = time.monotonic(), {}
+
+
+def describe_epoch(row: dict[str, Any]) -> str:
+    """One epoch in words: `mlp: epoch 3 of at most 60, loss 0.51, rmse 4.2, 812,000 samples/s`."""
+    words = [f"{row['model']}: epoch {row['epoch']} of at most {row['epochs']}", f"loss {row['loss']:.4g}"]
+    if row.get("validation") is not None:
+        words.append(f"validation {row['validation']:.4g}")
+    if row.get("score") is not None:
+        words.append(f"{row['metric']} {row['score']:.4g}")
+    words.append(f"{row['samples_per_second']:,} samples/s")
+    device = row.get("device", {})
+    for name, unit in (("cpu_percent", "CPU"), ("gpu_percent", "GPU")):
+        if name in device:
+            words.append(f"{unit} {device[name]:.0f} %")
+    if row.get("left"):
+        words.append(f"at most {row['left']:.0f} s left")
+    return ", ".join(words)
+
+
+def epoch_table(rows: list[dict[str, Any]], most: int = 100) -> str:
+    """The epochs as a table in Markdown; where there are more than `most`, the last."""
+    shown = rows[-most:]
+    metric = next((row["metric"] for row in shown if row.get("metric")), "metric")
+    names = ["model", "epoch", "loss", "validation", metric, "samples/s", "seconds"]
+    lines = [names, ["---"] + ["--:"] * 6, *map(epoch_cells, shown)]
+    words = f"\n\nThe last {len(shown)} of {len(rows)} epochs." if len(shown) < len(rows) else ""
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + words
+
+
+def epoch_cells(row: dict[str, Any]) -> list[str]:
+    numbers = [row["loss"], row.get("validation"), row.get("score")]
+    told = ["" if value is None else f"{value:.4g}" for value in numbers]
+    return [
+        row["model"],
+        str(row["epoch"]),
+        *told,
+        f"{row['samples_per_second']:,}",
+        f"{row['seconds']:.2f}",
+    ]

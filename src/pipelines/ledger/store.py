@@ -199,6 +199,10 @@ class Ledger:
         row = self._row(sa.select(tables.attempts.c.outcome).where(tables.attempts.c.id == attempt))
         return TrainOutcome.model_validate(row.outcome) if row and row.outcome else None
 
+    def attempt(self, attempt: str) -> sa.Row[Any] | None:
+        """The row of one attempt, as in `attempts`."""
+        return self._row(sa.select(tables.attempts).where(tables.attempts.c.id == attempt))
+
     def attempts(self, pipeline: str) -> list[sa.Row[Any]]:
         """Rows of the attempts, oldest first.
 

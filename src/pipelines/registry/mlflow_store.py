@@ -5,24 +5,18 @@ What must not be lost is in the ledger; here is what people look at.
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipelines.config import PipelineConfig
 from pipelines.environment import set_environment, variable
 from pipelines.errors import EvergreenError, StackError
 from pipelines.home import Home
-from pipelines.models.bundle import check_hashes, hash_files, load_bundle
-from pipelines.records import Attempt, Evaluation, GateVerdict, ModelVersion, ServedModel, TrainedModel
-from pipelines.registry.mlflow_dataset import snapshot_input
-from pipelines.training.folder import AttemptFolder
+from pipelines.models.bundle import check_hashes, hash_files
+from pipelines.records import Attempt, ModelVersion, ServedModel, TrainedModel
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow import MlflowClient
 
 ATTEMPT_TAG = "evergreen.attempt"
@@ -62,38 +56,6 @@ def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
     )
 
 
-def log_attempt(
-    config: PipelineConfig,
-    home: Home,
-    trained: TrainedModel,
-    attempt: Attempt,
-    evaluation: Evaluation,
-    verdicts: list[GateVerdict],
-) -> str:
-    """The run of an attempt, with parameters, metrics, verdicts and the model; its id.
-
-    A second call finds the first's run.
-    """
-    import mlflow
-
-    client = connect(home)
-    experiment = experiment_id(client, home, config.pipeline)
-    found = client.search_runs([experiment], f"tags.`{ATTEMPT_TAG}` = '{attempt.id}'")
-    for run in found:
-        if run.data.tags.get(COMPLETE_TAG):
-            return str(run.info.run_id)
-        client.delete_run(run.info.run_id)  # a process that was killed left it half written
-    with mlflow.start_run(experiment_id=experiment, run_name=attempt.id, tags=run_tags(attempt)) as run:
-        mlflow.log_params(run_parameters(config))
-        client.log_inputs(run.info.run_id, [snapshot_input(config, attempt.snapshot)])
-        log_numbers(client, run.info.run_id, trained, evaluation)
-        mlflow.log_dict({"gates": [v.model_dump() for v in verdicts]}, "gates.json")
-        mlflow.log_dict(evaluation.model_dump(mode="json"), "evaluation.json")
-        log_model(config, attempt, trained)
-        mlflow.set_tag(COMPLETE_TAG, "yes")
-    return str(run.info.run_id)
-
-
 def run_link(home: Home, pipeline: str, run_id: str) -> str:
     """Where MLflow shows a run: a Markdown link where a server runs, else the id."""
     uri = tracking_uri(home)
@@ -112,73 +74,6 @@ def run_tags(attempt: Attempt) -> dict[str, str]:
     }
 
 
-def run_parameters(config: PipelineConfig) -> dict[str, Any]:
-    """What the training was told, flat."""
-    sections = {"model": config.model, "training": config.training, "split": config.split}
-    flat = {
-        f"{name}.{k}": v
-        for name, section in sections.items()
-        for k, v in section.model_dump(mode="json").items()
-    }
-    return {**flat, "target": config.data.target, "features": ", ".join(config.feature_columns)[:500]}
-
-
-def log_numbers(client: MlflowClient, run_id: str, trained: TrainedModel, evaluation: Evaluation) -> None:
-    """The course of the training and the results, in one request."""
-    import time
-
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    course = [
-        Metric(f"train_{name}", float(row[name]), now, int(row["epoch"]))
-        for row in AttemptFolder(Path(trained.folder).parent).read_epochs()
-        for name in ("loss", "validation", "samples_per_second")
-    ]
-    results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
-    results |= {f"baseline_{k}": v for k, v in evaluation.baseline_metrics.items()}
-    results |= {
-        f"champion_{k}": v
-        for k, v in (evaluation.comparison.champion_metrics if evaluation.comparison else {}).items()
-    }
-    results |= {"train_seconds": trained.seconds, **trained.details}
-    client.log_batch(run_id, [*course, *(Metric(k, float(v), now, 0) for k, v in results.items())][:1000])
-
-
-def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -> None:
-    """The bundle as a pyfunc model from code: features and network as one, nothing pickled."""
-    import mlflow
-    from mlflow.models import infer_signature
-
-    # MLflow copies everything it is given; the example comes from what evaluation kept for the smoke test.
-    smoke = Path(attempt.folder) / "smoke"
-    inputs, outputs = example(smoke, load_bundle(Path(trained.folder), trained.files).inputs)
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it would infer a signature from type hints; ours is given
-        mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(Path(__file__).parent / "pyfunc_model.py"),
-            artifacts={BUNDLE: trained.folder},
-            signature=infer_signature(inputs, outputs),
-            input_example=inputs.head(2),
-            pip_requirements=["evergreen"],
-            metadata={"files": json.dumps(trained.files), "pipeline": config.pipeline},
-        )
-
-
-def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A few rows with their answers, as the smoke test left them."""
-    import pandas as pd
-
-    rows = pd.read_parquet(smoke / "rows.parquet")[inputs]
-    texts = rows.select_dtypes(exclude=["number", "datetime"]).columns
-    filled = rows.astype(dict.fromkeys(texts, object))
-    filled = filled.where(rows.notna(), None)  # type: ignore[call-overload]  # pandas-stubs know no None here
-    return filled.astype(rows.select_dtypes("number").dtypes), pd.read_parquet(smoke / "expected.parquet")
-
-
 def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
     """The version of an attempt, registered once, with the alias `challenger`."""
     client = connect(home)
@@ -186,7 +81,7 @@ def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
     found = client.search_model_versions(f"run_id = '{run_id}'")
     if not found:
         ensure_model(client, name)
-        model_uri = client.get_run(run_id).outputs.model_outputs[0].model_id
+        model_uri = logged_model(client, run_id)
         tags = run_tags(attempt)
         found = [
             client.create_model_version(
@@ -196,6 +91,13 @@ def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
     version = int(found[0].version)
     client.set_registered_model_alias(name, "challenger", str(version))
     return ModelVersion(name=name, version=version, run_id=run_id, attempt=attempt.id)
+
+
+def logged_model(client: MlflowClient, run_id: str) -> str | None:
+    """The id of the model that was logged with a run in full, None where there is none."""
+    outputs = client.get_run(run_id).outputs
+    ids = [found.model_id for found in outputs.model_outputs] if outputs else []
+    return next((i for i in ids if str(client.get_logged_model(i).status) == "READY"), None)
 
 
 def ensure_model(client: MlflowClient, name: str) -> None:

@@ -18,7 +18,8 @@ from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
 from pipelines.records import Snapshot
 from pipelines.registry.mlflow_dataset import snapshot_input
-from pipelines.registry.mlflow_store import connect, fetch_model, log_attempt, point_aliases, register_version
+from pipelines.registry.mlflow_store import connect, fetch_model, point_aliases, register_version
+from pipelines.registry.run_log import log_attempt
 
 
 class Logged:
