@@ -53,7 +53,7 @@ def read_sources(config: PipelineConfig) -> dict[str, bytes]:
         path = module.replace(".", "/")
         if not {f"{path}.py", f"{path}/__init__.py"} & found.keys():
             raise ConfigError(
-                f"{key}: {reference}: there is no module {module!r} in {config.folder}, nor is one installed.",
+                f"{key}: {reference}: no module {module!r} in {config.folder}, nor one installed.",
                 f"Put {path}.py beside pipeline.yaml.",
             )
         sources |= found
@@ -138,7 +138,7 @@ def keep_code(config: PipelineConfig, folder: Path) -> PipelineConfig:
 # ------------------------------------------------------------------------------------------------ import
 
 
-class CodePackage(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+class CodePackage(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # type: ignore[misc]  # typeshed
     """Finds and runs the modules of one content; from memory, so that what was hashed is what runs."""
 
     def __init__(self, name: str, folder: Path, sources: Mapping[str, bytes]) -> None:
@@ -162,7 +162,7 @@ class CodePackage(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
     def get_filename(self, fullname: str) -> str:
         return str(self.folder / (self._path(fullname) or ""))
 
-    def get_data(self, path: str) -> bytes:  # type: ignore[override]  # typeshed lets it take bytes, too
+    def get_data(self, path: str) -> bytes:
         return self.sources.get(Path(path).relative_to(self.folder).as_posix(), b"")
 
     def exec_module(self, module: ModuleType) -> None:

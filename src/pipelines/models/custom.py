@@ -1,4 +1,4 @@
-"""What a user brings: a network, features, a loss; what each must give, and what is said where it does not."""
+"""What a user brings: a network, features, a loss; what each must give, what is said where it does not."""
 
 from __future__ import annotations
 
@@ -42,11 +42,13 @@ class Inputs:
 
 
 def run_own(folder: Path, key: str, reference: str, function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the user's function gives; what it raises becomes a ConfigError that names the key and the line."""
+    """What the user's function gives. Raises ConfigError, naming key and line, where it raises anything."""
     try:
         return function(*arguments)
     except Exception as error:
-        raise ConfigError(f"{key}: {reference} raised {describe(error, folder)}.", "Mend the module.") from error
+        raise ConfigError(
+            f"{key}: {reference} raised {describe(error, folder)}.", "Mend the module."
+        ) from error
 
 
 # ------------------------------------------------------------------------------------------------ network
@@ -117,7 +119,7 @@ def fit_own(
     x = as_rows(x, len(frame), ConfigError)
     empty = frame.head(1).copy()
     for name in empty.columns:
-        empty[name] = empty[name].where([False])
+        empty[name] = empty[name].where(empty[name].isna())
     answer = run_own(
         code, "features", f"{reference}'s transform of a row without any value", step.transform, empty
     )

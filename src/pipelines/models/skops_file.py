@@ -38,7 +38,7 @@ def settle(content: bytes) -> bytes:
                 stem, _, suffix = name.partition(".")
                 entries[f"{numbers.get(stem, stem)}.{suffix}"] = archive.read(name)
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w") as archive:
         for name in sorted(entries):
-            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), entries[name], zipfile.ZIP_DEFLATED)
+            archive.writestr(zipfile.ZipInfo(name, LONG_AGO), entries[name])
     return out.getvalue()
