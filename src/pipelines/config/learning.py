@@ -24,7 +24,8 @@ CODE = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"  # module:function
 # From simple to rich: of models that are as good, the one that stands first is taken.
 KINDS = ("linear", "gradient_boosting", "mlp", "tabm")
 NETWORKS = ("mlp", "tabm")
-MOST_EPOCHS, FEWEST_EPOCHS, SAMPLES = 40, 3, 4_000_000
+# Epochs of a table of some 10,000 rows, of some 50,000, and of a very large one (see docs/decisions.md).
+MOST_EPOCHS, FEW_EPOCHS, FEWEST_EPOCHS, SAMPLES = 40, 12, 3, 600_000
 LARGE = 500_000  # rows, from which on larger batches cost no quality and save time
 
 Loss = Literal["squared", "absolute", "huber", "cross_entropy", "focal"]
@@ -109,13 +110,13 @@ class Training(Section):
     loss: Loss | Code | Auto = "auto"
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
-    patience: int = Field(8, ge=1)
+    patience: int = Field(10, ge=1)
     batch_size: Annotated[int, Field(ge=2)] | Auto = "auto"  # rows of an update, over all workers
     accumulate: int = Field(1, ge=1)  # pieces that a batch is cut into, to fit into a device's memory
     learning_rate: float = Field(2e-3, gt=0)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup: float = Field(0.0, ge=0, lt=1)  # share of the updates over which the learning rate rises
-    weight_decay: float = Field(1e-4, ge=0)
+    warmup: float = Field(0.02, ge=0, lt=1)  # share of the updates over which the learning rate rises
+    weight_decay: float = Field(3e-4, ge=0)
     clip: float | None = Field(1.0, gt=0)  # largest norm of the gradients
     half_life: Span | None = None  # a row this much older than the newest counts half
     refit: bool = True  # once the best epoch is known, learn from the validation part, too
@@ -129,9 +130,11 @@ class Training(Section):
     def for_rows(self, rows: int) -> Training:
         """The same with `epochs` and `batch_size` in numbers, which depend on how many rows there are.
 
-        Forty epochs were enough for tables of some 10,000 rows; of more, as many as see SAMPLES rows in all.
+        Forty epochs at most; of more rows as many as see SAMPLES of them in all, but at least
+        twelve, or three of very many.
         """
-        epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, SAMPLES // max(rows, 1)))
+        fewest = FEW_EPOCHS if rows < LARGE else FEWEST_EPOCHS
+        epochs = min(MOST_EPOCHS, max(fewest, SAMPLES // max(rows, 1)))
         batch = 2 ** round(math.log2(min(max(rows / 40, 32), 512 if rows < LARGE else 4096)))
         return self.model_copy(
             update={

@@ -3,6 +3,7 @@
 model.json        kind, task, columns, classes, scale of the target, shape of the network
 features.skops    the fitted scikit-learn preprocessing
 weights.pt        the network's state (read with weights_only), or
+code/             the user's own modules, where the definition names any
 estimator.skops   the fitted scikit-learn model; of a regression a list: of the value, then of each quantile
 """
 
@@ -18,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import ColumnType, Model
-from pipelines.errors import DataError, EvergreenError
+from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.models import custom
 from pipelines.models import features as feature_steps
+from pipelines.models.code import CODE, open_code
 from pipelines.records import Task
 
 if TYPE_CHECKING:
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# skops reads these only when told to: the private parts of gradient boosting, all scikit-learn's own.
+# skops reads these only when told to: our own scaler, and private parts of scikit-learn's boosting.
 TRUSTED = [
+    "pipelines.models.scaling.SoftScaler",
     "functools.partial",
     "numpy.dtype",
     "sklearn.utils.validation.check_array",
@@ -65,6 +69,8 @@ class Description(BaseModel):
     bins: list[list[float]]  # of each number: the edges of the pieces that networks embed it by
     cardinalities: list[int]  # of each code, which stand after the numbers; 0 is what was never seen
     model: Model
+    shape: list[int] = []  # of a row, as the model reads it
+    features: str | None = None  # the user's own, by module:function
 
     @property
     def outputs(self) -> int:
@@ -122,8 +128,13 @@ class Bundle:
                 f"The model needs {', '.join(missing)}; the rows have {found}.",
                 "Bring the columns back, or deploy a version that does without them.",
             )
-        outputs = self.answer(feature_steps.transform(self.features_step, frame, self.description.types))
+        outputs = self.answer(self._transform(frame))
         return pd.DataFrame(self._columns(outputs), index=frame.index)
+
+    def _transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        if self.description.features:
+            return custom.transform_own(self.features_step, frame[self.inputs], tuple(self.description.shape))
+        return feature_steps.transform(self.features_step, frame, self.description.types)
 
     def answer(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """What the model says of prepared rows: (rows, classes) of probabilities, or (rows, 1 + quantiles) of
@@ -168,13 +179,14 @@ def begin_bundle(folder: Path, description: Description, features_file: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.json").write_text(description.model_dump_json(indent=1))
     shutil.copyfile(features_file, folder / FEATURES)
+    if (features_file.parent / CODE).is_dir():
+        shutil.copytree(features_file.parent / CODE, folder / CODE, dirs_exist_ok=True)
 
 
 def hash_files(folder: Path) -> dict[str, str]:
-    """sha256 of each file of the bundle, by name."""
-    return {
-        f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.iterdir()) if f.is_file()
-    }
+    """sha256 of each file of the bundle, by its path in it."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+    return {f.relative_to(folder).as_posix(): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
 def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
@@ -182,12 +194,30 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
 
     Raises EvergreenError before anything is read where a hash differs.
     """
-    import skops.io
-
     check_hashes(folder, files)
     description = Description.model_validate(json.loads((folder / "model.json").read_text()))
-    features_step = skops.io.load(folder / FEATURES, trusted=TRUSTED)
+    features_step = load_features(folder)
     return Bundle(description, features_step, open_estimator(folder, description))
+
+
+def load_features(folder: Path) -> Any:
+    """The fitted features. Types of the user's own code are trusted, whose files were hashed like all others.
+
+    Raises ConfigError where there are parts that are neither the user's nor known to be harmless.
+    """
+    import skops.io
+
+    file, trusted = folder / FEATURES, list(TRUSTED)
+    if (folder / CODE).is_dir():
+        package = open_code(folder / CODE)
+        unknown = skops.io.get_untrusted_types(file=file)
+        trusted += [name for name in unknown if name.startswith(f"{package}.")]
+    if foreign := sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted)):
+        raise ConfigError(
+            f"features: what was fitted holds {', '.join(foreign)}, which cannot be kept safely.",
+            "Keep numbers, texts, arrays, scikit-learn's objects and those of your own module.",
+        )
+    return skops.io.load(file, trusted=trusted)
 
 
 def open_estimator(folder: Path, description: Description) -> Any:
@@ -217,6 +247,6 @@ def load_network(folder: Path, description: Description) -> Any:
 
     from pipelines.models.networks import build_network
 
-    network = build_network(description)
+    network = build_network(description, folder)
     network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True, map_location="cpu"))
     return network.eval()

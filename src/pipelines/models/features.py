@@ -59,7 +59,7 @@ def fit_features(
     numbers = [c for c in table if c not in categories and c not in days and tells(table[c])]
     many = [c for c in categories if table[c].nunique() > MANY_VALUES]
     steps = [
-        ("numbers", scale_numbers(len(table)), numbers),
+        ("numbers", scale_numbers(), numbers),
         ("trend", scale_trend(), sorted(days) if trend else []),
         ("means", mean_of_target(target), many),
         ("codes", encode(), categories),
@@ -73,21 +73,15 @@ def tells(column: pd.Series) -> bool:
     return bool(column.notna().any()) and column.nunique(dropna=False) > 1
 
 
-def scale_numbers(rows: int) -> Any:
-    """Each number by its rank, as a normal variable; 0 where it is missing, and a column that says so."""
+def scale_numbers() -> Any:
+    """Each number around its median; 0 where it is missing, and a column that says so."""
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import QuantileTransformer
 
-    ranks = QuantileTransformer(
-        output_distribution="normal", n_quantiles=min(1000, rows), subsample=200_000, random_state=0
-    )
-    return Pipeline(
-        [
-            ("normal", ranks),
-            ("fill", SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)),
-        ]
-    )
+    from pipelines.models.scaling import SoftScaler
+
+    fill = SimpleImputer(strategy="constant", fill_value=0.0, add_indicator=True)
+    return Pipeline([("scale", SoftScaler()), ("fill", fill)])
 
 
 def scale_trend() -> Any:

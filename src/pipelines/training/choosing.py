@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+MARGIN = 0.01  # of the best loss, which a simpler model may be worse by
 CANDIDATES = ("linear", "gradient_boosting", "tabm")
 
 
@@ -52,16 +53,18 @@ def candidate(job: FitJob, kind: str) -> FitJob:
 
 
 def choose(fitted: list[Fitted]) -> Fitted:
-    """The simplest candidate whose loss is within one standard error of the best.
+    """The simplest candidate that is as good as the best: by MARGIN of its loss, and within chance.
 
-    The error is that of the paired difference on the validation rows: the rule of Breiman, Friedman, Olshen
-    and Stone (1984), "Classification and Regression Trees", 3.4.3.
+    The rule of one standard error (Breiman and others, 1984, "Classification and Regression Trees", 3.4.3)
+    alone would let clearly worse models in where the rows are few.
     """
     import numpy as np
 
     losses = {one.kind: np.load(str(one.validation_losses)) for one in fitted}
     best = min(losses, key=lambda kind: float(losses[kind].mean()))
-    as_good = [k for k in sorted(losses, key=KINDS.index) if k == best or is_as_good(losses[k], losses[best])]
+    as_good = [
+        k for k in sorted(losses, key=KINDS.index) if k == best or is_as_good(losses[k], losses[best], MARGIN)
+    ]
     log.info(
         "Validation loss: %s; %s is taken",
         ", ".join(f"{kind} {losses[kind].mean():.4g}" for kind in losses),
@@ -70,7 +73,9 @@ def choose(fitted: list[Fitted]) -> Fitted:
     return next(one for one in fitted if one.kind == as_good[0])
 
 
-def is_as_good(losses: NDArray[np.float64], best: NDArray[np.float64]) -> bool:
-    """Whether the mean difference of two models' losses on the same rows is within its standard error."""
+def is_as_good(losses: NDArray[np.float64], best: NDArray[np.float64], margin: float = math.inf) -> bool:
+    """Whether the mean difference of two models' losses on the same rows is within its standard error, and
+    within `margin` of the better one's mean."""
     difference = losses - best
-    return float(difference.mean()) <= float(difference.std()) / math.sqrt(len(difference))
+    error = float(difference.std()) / math.sqrt(len(difference))
+    return float(difference.mean()) <= min(error, margin * abs(float(best.mean())))

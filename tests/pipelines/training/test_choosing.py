@@ -1,4 +1,4 @@
-"""`model: auto` takes the simplest model that is as good as the best; quantiles and weights of classes hold."""
+"""`model: auto` takes the simplest model that is as good as the best; quantiles and class weights hold."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ BASE = 1 + 0.5 * np.random.default_rng(1).random(1000)
     [
         # The best is a little better, by less than chance gives: the simpler one stands.
         ({"linear": BASE, "tabm": BASE - 0.001 + 0.1 * NOISE}, "linear"),
+        # By more than a hundredth, whatever chance may have given: few rows would excuse anything.
+        ({"linear": BASE, "tabm": BASE - 0.05 + 2.0 * NOISE}, "tabm"),
         # By as little, but on nearly every row: that is no chance.
         ({"linear": BASE, "tabm": BASE - 0.001 + 0.001 * NOISE}, "tabm"),
         ({"linear": BASE + 0.2, "gradient_boosting": BASE, "tabm": BASE}, "gradient_boosting"),
