@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pipelines.clock import now
+from pipelines.costs import promotion_costs, stored_cost
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -33,6 +34,7 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         attempts=[attempt_line(row, reasons) for row in ledger.attempts(config.pipeline)],
         batches=[batch_line(home, intake, path.parent) for intake in ledger.intakes(config.pipeline)],
         champions=ledger.champions(config.pipeline),
+        costs=promotion_costs(ledger.attempts(config.pipeline), ledger.champions(config.pipeline)),
         causes=causes,
         generated=now(),
     )
@@ -72,5 +74,7 @@ def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:
         metrics=outcome.metrics if outcome else {},
         gates=outcome.gates if outcome else [],
         seconds=sum(outcome.seconds.values()) if outcome else 0.0,
+        failure=outcome.reason if outcome else None,
+        cost=stored_cost(row),
         trials=read_trials(AttemptFolder.of(attempt).trials),
     )

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pipelines.records import (
     Cause,
+    Cost,
     GateVerdict,
     IntakeState,
     Promotion,
@@ -32,6 +33,8 @@ class AttemptLine(Record):
     gates: list[GateVerdict] = Field(default_factory=list)
     seconds: float = 0
     cause_id: str | None = None
+    failure: str | None = None
+    cost: Cost | None = None
     trials: list[Trial] = Field(default_factory=list)  # of its tuning
 
 
@@ -59,4 +62,5 @@ class Story(Record):
     batches: list[BatchLine] = Field(default_factory=list)
     champions: list[Promotion] = Field(default_factory=list)
     causes: list[Cause] = Field(default_factory=list)
+    costs: dict[int, Cost] = Field(default_factory=dict)  # of promotions, by their `seq`
     generated: datetime

@@ -7,6 +7,7 @@ from functools import cache
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from pipelines.costs import describe_cost
 from pipelines.markdown import make_visible
 from pipelines.reporting import words
 
@@ -30,6 +31,7 @@ def page_template(package: str, name: str = "page.html.j2") -> Template:
         day=words.day,
         duration=words.duration,
         visible=make_visible,
+        cost=describe_cost,
         breakable=make_breakable,
     )
     environment.globals.update(span=words.span)

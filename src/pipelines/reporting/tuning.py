@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.records import Trial
@@ -16,6 +16,7 @@ WIDTH, LEFT, RIGHT = 920, 70, 60
 TOP, HEIGHT, BOTTOM = 40, 250, 24
 MOST_LINES = 200  # more would be a carpet; the best are shown
 MOST_ROWS = 50  # of the table
+ROOM = 12  # between two labels
 FAR = 20  # from so many times on, a scale is by the logarithm
 LOSS = "validation loss"
 SYMBOLS = {"finished": "✓", "stopped early": "◦", "failed": "✕", "running": "…"}
@@ -67,7 +68,13 @@ def parallel(trials: Sequence[Trial]) -> Parallel | None:
         scales.append(scale)
         axes.append(Axis(round(LEFT + place * gap, 1), name.replace("_", " "), ticks))
     lines = [trial_line(trial, names, axes, scales, best=trial is shown[0]) for trial in reversed(shown)]
+    axes = [clear_of(axis, spot[1]) for axis, spot in zip(axes, lines[-1].dots, strict=True)]
     return Parallel(WIDTH, TOP + HEIGHT + BOTTOM, TOP, TOP + HEIGHT, axes, lines)
+
+
+def clear_of(axis: Axis, y: float) -> Axis:
+    """The axis without labels where the best trial has its own."""
+    return replace(axis, ticks=[tick for tick in axis.ticks if abs(tick.at - y) > ROOM])
 
 
 def value_of(trial: Trial, name: str) -> Any:
@@ -99,7 +106,7 @@ def label(value: Any) -> str:
         return str(value)
     if float(value).is_integer() and abs(value) < 1e6:
         return f"{int(value):,}"
-    return f"{value:.0e}" if 0 < abs(value) < 1e-3 else number(float(value)).rstrip("0").rstrip(".")
+    return f"{value:.1e}" if 0 < abs(value) < 1e-3 else number(float(value)).rstrip("0").rstrip(".")
 
 
 def trial_line(
