@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.console import out, print_table
 from evergreen.stack import read_stack
+from pipelines.costs import describe_cost, promotion_costs
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.markdown import make_visible
-from pipelines.records import RowCounts, TrainOutcome, WindowJudgment
+from pipelines.records import Cost, RowCounts, TrainOutcome, WindowJudgment
 from pipelines.registration import open_pipeline
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show_deployments(names: dict[str, list[str]]) -> None:
 
 
 def describe_status(home: Home) -> dict[str, Any]:
-    """Endpoints of what runs, and champion, last batch and last window of each pipeline."""
+    """Endpoints of what runs, and champion, last batch, attempt and window of each pipeline."""
     stack, ledger = read_stack(home), Ledger.open(home)
     pipelines = []
     for name in ledger.pipelines():
@@ -54,6 +55,7 @@ def describe_status(home: Home) -> dict[str, Any]:
                 "name": name,
                 "champion": champion.version if champion else None,
                 "last_batch": next(reversed(describe_batches(ledger, name)), None),
+                "last_attempt": next(reversed(describe_attempts(ledger, name)), None),
                 "last_window": last,
             }
         )
@@ -70,12 +72,49 @@ def show_status(answer: dict[str, Any]) -> None:
     else:
         out.print("The local stack is not running; `evergreen up` starts it.")
     windows = (p["last_window"] for p in answer["pipelines"])
+    tried = (attempt_words(p["last_attempt"]) for p in answer["pipelines"])
     verdicts = [f"{w['start']:%Y-%m-%d}: {w['verdict']}" if w else "none yet" for w in windows]
     rows = (
-        [p["name"], p["champion"] or "none yet", batch_words(p["last_batch"]), v]
+        [
+            p["name"],
+            p["champion"] or "none yet",
+            batch_words(p["last_batch"]),
+            attempt_words(p["last_attempt"]),
+            v,
+        ]
         for p, v in zip(answer["pipelines"], verdicts, strict=True)
     )
-    print_table("Pipelines", ["name", "champion", "last batch", "last window"], rows)
+    print_table("Pipelines", ["name", "champion", "last batch", "last attempt", "last window"], rows)
+
+
+def describe_attempts(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
+    """A pipeline's attempts, oldest first; `failure` says why one failed, `cost` is null where it is unknown."""
+    causes = {c.id: c.reason for c in ledger.causes(pipeline)}
+    return [
+        {
+            "id": row.id,
+            "started": row.started.isoformat(),
+            "status": row.outcome["status"] if row.outcome else "unfinished",
+            "failure": row.outcome.get("reason") if row.outcome else None,
+            "version": row.version,
+            "cause": row.cause,
+            "reason": causes.get(row.cause),
+            "cost": row.cost,
+        }
+        for row in ledger.attempts(pipeline)
+    ]
+
+
+def attempt_words(attempt: dict[str, Any] | None) -> str:
+    """When an attempt started, how it ended, and why where it failed."""
+    if attempt is None:
+        return "none yet"
+    failure = f": {attempt['failure']}" if attempt["failure"] else ""
+    return f"{attempt['started'][:10]} {attempt['status']}{failure}"
+
+
+def cost_words(cost: dict[str, Any] | None) -> str:
+    return describe_cost(Cost.model_validate(cost)) if cost else ""
 
 
 def describe_batches(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
@@ -122,6 +161,8 @@ def outcome_lines(outcome: TrainOutcome, version: object) -> Iterable[list[objec
     if outcome.champion_metrics:
         yield ["champion's metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.champion_metrics.items())]
     yield ["cause", outcome.cause]
+    if outcome.cost:
+        yield ["cost", describe_cost(outcome.cost)]
     yield ["seconds", ", ".join(f"{k} {v:.1f}" for k, v in outcome.seconds.items())]
 
 
@@ -157,9 +198,13 @@ def show_windows(lines: list[dict[str, Any]]) -> None:
 
 
 def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
-    """Champions, attempts and batches of a pipeline, oldest first."""
+    """Champions, versions, attempts and batches of a pipeline, oldest first.
+
+    A champion's cost is that of its promotion: all attempts since the promotion before.
+    """
     name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
-    causes = {c.id: c.reason for c in ledger.causes(name)}
+    promotions, rows = ledger.champions(name), ledger.attempts(name)
+    costs = promotion_costs(rows, promotions)
     champions = [
         {
             "version": p.version,
@@ -168,28 +213,41 @@ def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
             "why": p.why,
             "attempt": p.attempt,
             "cause": p.cause,
+            "cost": costs[p.seq].model_dump(),
         }
-        for p in ledger.champions(name)
+        for p in promotions
     ]
-    attempts = [
-        {
-            "id": row.id,
-            "started": row.started.isoformat(),
-            "status": row.outcome["status"] if row.outcome else "unfinished",
-            "version": row.version,
-            "cause": row.cause,
-            "reason": causes.get(row.cause),
-        }
-        for row in ledger.attempts(name)
+    versions = [
+        {"version": row.version, "attempt": row.id, "cost": row.cost}
+        for row in rows
+        if row.version is not None
     ]
-    batches = describe_batches(ledger, name)
-    return {"pipeline": name, "champions": champions, "attempts": attempts, "batches": batches}
+    return {
+        "pipeline": name,
+        "champions": champions,
+        "versions": versions,
+        "attempts": describe_attempts(ledger, name),
+        "batches": describe_batches(ledger, name),
+    }
 
 
 def show_history(answer: dict[str, Any]) -> None:
-    rows = ([c["version"], c["since"][:19], (c["until"] or "")[:19], c["why"]] for c in answer["champions"])
-    print_table(f"Champions of {answer['pipeline']} (UTC)", ["version", "since", "until", "why"], rows)
-    tried = ([a["id"], a["started"][:19], a["status"], a["version"], a["reason"]] for a in answer["attempts"])
-    print_table("Attempts", ["attempt", "started", "status", "version", "reason"], tried)
+    rows = (
+        [c["version"], c["since"][:19], (c["until"] or "")[:19], c["why"], cost_words(c["cost"])]
+        for c in answer["champions"]
+    )
+    head = ["version", "since", "until", "why", "cost since the one before"]
+    print_table(f"Champions of {answer['pipeline']} (UTC)", head, rows)
+    tried = (
+        [a["id"], a["started"][:19], a["status"], a["version"], attempt_reason(a), cost_words(a["cost"])]
+        for a in answer["attempts"]
+    )
+    print_table("Attempts", ["attempt", "started", "status", "version", "reason", "cost"], tried)
     taken = ([b["id"], batch_words(b), b["version"]] for b in answer["batches"][-MOST_BATCHES:])
     print_table("Batches", ["batch", "what became of its rows", "snapshot"], taken)
+
+
+def attempt_reason(attempt: dict[str, Any]) -> str:
+    """Why an attempt was made, and why it failed where it did."""
+    failure = f"failed: {attempt['failure']}" if attempt["failure"] else ""
+    return "; ".join(filter(None, [attempt["reason"], failure]))
