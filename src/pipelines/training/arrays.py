@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
 from pipelines.errors import ConfigError
-from pipelines.models import features
-from pipelines.models.bundle import FEATURES, Description
-from pipelines.models.networks import find_bins
+from pipelines.models import custom, features, skops_file
+from pipelines.models.bundle import FEATURES, Description, load_features
+from pipelines.models.code import CODE, keep_code, own_references
+from pipelines.models.networks import build_network, find_bins
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAMES = ("x", "y", "weight", "x_validation", "y_validation")
+MAPPED = 2**26  # bytes, from which on an array is mapped: workers share it, and memory need not hold it
 DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
@@ -29,40 +31,69 @@ def prepare_arrays(
     with mean 1. `validation` may be empty.
     """
     import numpy as np
-    import skops.io
 
     if (folder / DESCRIPTION).exists():
         return Description.model_validate_json((folder / DESCRIPTION).read_text())
     folder.mkdir(parents=True, exist_ok=True)
     types, target = features.feature_types(config), config.data.target
-    step, x = features.fit_features(train, train[target], types, trend)
+    keep_code(config, folder / CODE)
+    if config.features is None:
+        step, x = features.fit_features(train, train[target], types, trend)
+    else:
+        step, x = custom.fit_own(config.features, folder / CODE, train[list(types)], train[target])
     description = describe_model(config, train[target], step, x)
     arrays = {
         "x": x,
         "y": encode_target(train[target], description),
         "weight": row_weights(train, config),
-        "x_validation": features.transform(step, validation, types) if len(validation) else x[:0],
+        "x_validation": transform(step, validation, description) if len(validation) else x[:0],
         "y_validation": encode_target(validation[target], description),
     }
     for name in NAMES:
         np.save(folder / f"{name}.npy", arrays[name])
-    skops.io.dump(step, folder / FEATURES)
+    skops_file.dump(step, folder / FEATURES)
+    check_own(config, description, folder)
     (folder / DESCRIPTION).write_text(description.model_dump_json())
     return description
 
 
+def transform(step: Any, frame: pd.DataFrame, description: Description) -> NDArray[np.float32]:
+    """Later rows as the model reads them."""
+    if description.features is None:
+        return features.transform(step, frame, description.types)
+    return custom.transform_own(step, frame[list(description.types)], tuple(description.shape))
+
+
+def check_own(config: PipelineConfig, description: Description, folder: Path) -> None:
+    """Raise ConfigError where the user's code does not give what it must: here, before any worker starts."""
+    load_features(folder)
+    if config.model.own:
+        build_network(description, folder)
+    elif len(description.shape) > 1:
+        raise ConfigError(
+            f"model: {config.model.kind} reads rows of numbers, (columns,), and the pipeline's own features"
+            f" give rows of the shape {tuple(description.shape)}.",
+            "Let `model: module:function` build a network for them, or give a table.",
+        )
+    if "training.loss" in own_references(config):
+        custom.own_loss(
+            config.training.loss, folder, len(description.classes) or 1, bool(description.classes)
+        )
+
+
 def load_arrays(folder: Path) -> dict[str, Any]:
-    """The arrays by name: float32, and int64 for classes."""
+    """The arrays by name: float32, and int64 for classes; large ones stay in their files until read."""
     import numpy as np
 
-    return {name: np.load(folder / f"{name}.npy") for name in NAMES}
+    paths = {name: folder / f"{name}.npy" for name in NAMES}
+    return {n: np.load(p, mmap_mode="c" if p.stat().st_size > MAPPED else None) for n, p in paths.items()}
 
 
 def describe_model(
     config: PipelineConfig, target: pd.Series, step: Any, x: NDArray[np.float32]
 ) -> Description:
     """What must be known to build the model anew."""
-    codes = features.cardinalities(step)
+    codes = [] if config.features else features.cardinalities(step)
     regression = config.task == "regression"
     return Description(
         kind=config.model.kind,
@@ -73,9 +104,11 @@ def describe_model(
         classes=[] if regression else sorted(target.astype(str).unique()),
         mean=float(target.mean()) if regression else 0.0,
         scale=(float(target.std()) or 1.0) if regression else 1.0,
-        bins=find_bins(x[:, : x.shape[1] - len(codes)]),
+        bins=find_bins(x[:, : x.shape[1] - len(codes)]) if x.ndim == 2 else [],
         cardinalities=codes,
         model=config.model,
+        shape=list(x.shape[1:]),
+        features=config.features,
     )
 
 

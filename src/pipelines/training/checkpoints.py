@@ -30,7 +30,7 @@ class Checkpoints:
         return read_state(io.BytesIO(self.files.cat_file(path)), device)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Take the last one's place, in one step; a full disk is an EvergreenError and leaves the last one."""
+        """Take the last one's place, at once; where the disk is full, EvergreenError: the last one stands."""
         draft, path = f"{self.folder}/{STATE}.part", f"{self.folder}/{STATE}"
         with writing("the checkpoint", Path(self.folder), "the training goes on from the last one"):
             self.files.makedirs(self.folder, exist_ok=True)

@@ -1,11 +1,33 @@
-"""Ray Train: as many workers as asked for, and a cluster that has them."""
+"""Ray: what the cluster has for a training, workers that train together, and tasks beside them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
-from pipelines.errors import EvergreenError
+from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.training.job import FitJob
+
+Workers = int | tuple[int, int]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a training gets: workers (0: the driver's own process; a pair: least and most), and for each the
+    threads it computes with and its GPUs."""
+
+    workers: Workers
+    cpus: int = 0
+    gpus: float = 0.0
+
+    @property
+    def most(self) -> int:
+        return self.workers if isinstance(self.workers, int) else self.workers[1]
 
 
 def connect_ray() -> None:
@@ -18,56 +40,134 @@ def connect_ray() -> None:
     # Dashboard and watch for preemption cost seconds, and nobody looks at a cluster that ends with us.
     if not cluster:
         set_environment({"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"})
+    # A worker that changed its folder would find neither the user's modules nor a relative path.
+    set_environment({"RAY_CHDIR_TO_TRIAL_DIR": "0"})
     ray.init(address=cluster, include_dashboard=None if cluster else False, log_to_driver=True)
 
 
-def choose_workers(training: Training) -> int:
-    """How many workers to train with; 0 is this process alone.
+def plan_resources(training: Training) -> Resources:
+    """The workers to train with, and what each gets.
 
-    Raises EvergreenError where the cluster can never give so many.
+    `auto` is a worker for each GPU, or one on a cluster without; without a cluster the driver's own process,
+    and then Ray is not imported. Raises EvergreenError, at once, where the nodes that are there can never
+    hold so many: Ray would wait for them.
     """
     asked = training.workers
     if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS")):
-        return 0
+        return Resources(0)
     import ray
 
     connect_ray()
-    have = ray.cluster_resources()
-    cpus, gpus = int(have.get("CPU", 0)), int(have.get("GPU", 0))
-    workers = (gpus or 1) if asked == "auto" else int(asked if isinstance(asked, int) else asked[1])
-    most = gpus or cpus
-    if workers > most:
+    return divide([node["Resources"] for node in ray.nodes() if node["Alive"]], training)
+
+
+def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
+    """`plan_resources` for given nodes, each with `CPU` and `GPU`."""
+    cpus = sum(node.get("CPU", 0) for node in nodes)
+    all_gpus = sum(node.get("GPU", 0) for node in nodes)
+    gpus = (1.0 if all_gpus else 0.0) if training.gpus == "auto" else training.gpus
+    room = sum(fitting(node, gpus) for node in nodes)
+    asked = training.workers
+    workers: Workers = (max(1, room) if gpus else 1) if asked == "auto" else asked
+    least = workers if isinstance(workers, int) else workers[0]
+    if least > room:
+        each = f"a CPU and {gpus:g} GPUs" if gpus else "a CPU"
         raise EvergreenError(
-            f"training.workers: {workers} asked for, but the cluster has {cpus} CPUs and {gpus} GPUs in all.",
-            f"Ask for at most {most}.",
+            f"training.workers: {least} asked for, each with {each}, but the cluster has {cpus:g} CPUs and"
+            f" {all_gpus:g} GPUs on {len(nodes)} nodes in all, room for {room}.",
+            f"Ask for at most {room}."
+            if room
+            else "Set training.gpus to 0, or start a cluster that has them.",
         )
-    return workers
+    most = min(workers if isinstance(workers, int) else workers[1], room)
+    # Threads follow from the cluster, not from what is free at the moment: their number changes the rounding.
+    threads = max(1, int(cpus // most))
+    return Resources(workers, min(threads, int(max(node.get("CPU", 1) for node in nodes))), gpus)
 
 
-def train_on_workers(job: FitJob, workers: int) -> None:
-    """Train by Ray Train; a driver that is started again finds its checkpoints under the job's name."""
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+def fitting(node: dict[str, float], gpus: float) -> int:
+    """How many workers of a CPU and `gpus` each a node can hold."""
+    by_cpu = int(node.get("CPU", 0))
+    return min(by_cpu, int(node.get("GPU", 0) / gpus + 1e-9)) if gpus else by_cpu
 
-    from pipelines.training.worker import train_loop
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+def train_on_workers(job: FitJob, resources: Resources) -> None:
+    """Train by Ray Train; a driver that is started again goes on from the checkpoints under the job's name.
+
+    Raises EvergreenError with the loop's words, and TrainingFailed where workers died too often.
+    """
+    from ray.train import ScalingConfig, TrainingFailedError
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    from pipelines.training.worker import raise_failure, train_loop
 
     trainer = TorchTrainer(
         train_loop,
-        train_loop_config=job.model_dump(mode="json"),
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=has_gpu()),
-        run_config=RunConfig(
-            name=job.name,
-            storage_path=str(job.root / "ray"),
-            checkpoint_config=CheckpointConfig(num_to_keep=2),
-            failure_config=FailureConfig(
-                max_failures=job.training.failures, controller_failure_limit=job.training.failures
-            ),
+        train_loop_config={
+            "job": job.model_dump(mode="json"),
+            "cpus": resources.cpus,
+            "gpus": resources.gpus,
+        },
+        scaling_config=ScalingConfig(
+            num_workers=resources.workers,
+            use_gpu=resources.gpus > 0,
+            resources_per_worker={"CPU": 1} | ({"GPU": resources.gpus} if resources.gpus else {}),
+        ),
+        # NCCL refuses two workers on one GPU.
+        torch_config=TorchConfig(backend="gloo" if 0 < resources.gpus < 1 else None),
+        run_config=run_config(job),
+    )
+    try:
+        trainer.fit()
+    except TrainingFailedError as error:
+        raise TrainingFailed(
+            f"The workers failed more than {job.training.failures} times: {str(error).strip()[-1500:]}",
+            "Raise training.failures where machines come and go; else mend what they say.",
+        ) from error
+    raise_failure(job)
+
+
+def run_config(job: FitJob) -> Any:
+    """Where checkpoints go and how many deaths are survived: both budgets finite, where Ray's is not."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig
+
+    path, files = storage(job)
+    budget = job.training.failures
+    return RunConfig(
+        name=job.name,
+        storage_path=path,
+        storage_filesystem=files,
+        checkpoint_config=CheckpointConfig(num_to_keep=2),
+        failure_config=FailureConfig(
+            max_failures=budget, controller_failure_limit=budget, max_preemption_failures=10 * (budget + 1)
         ),
     )
-    trainer.fit()
 
 
-def has_gpu() -> bool:
+def storage(job: FitJob) -> tuple[str, Any]:
+    """Path and file system of the checkpoints: the attempt's folder, or any address that fsspec knows."""
+    address = job.training.checkpoints
+    if address is None:
+        return str(job.root / "ray"), None
+    from fsspec.core import url_to_fs
+    from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+    files, path = url_to_fs(address)
+    if "file" in files.protocol:
+        return str(Path(path).absolute()), None
+    return path, PyFileSystem(FSSpecHandler(files))
+
+
+def run_beside(function: Callable[[FitJob], T], jobs: list[FitJob]) -> Callable[[], list[T]]:
+    """Start a Ray task for each job; what is returned waits for their results, in order.
+
+    A task whose worker dies is started again as often as the training survives failures.
+    """
     import ray
 
-    return bool(ray.cluster_resources().get("GPU", 0))
+    connect_ray()
+    waiting = [ray.remote(function).options(max_retries=job.training.failures).remote(job) for job in jobs]
+    return lambda: [ray.get(one) for one in waiting]

@@ -20,7 +20,7 @@ from pipelines.config import PipelineConfig
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
 from pipelines.errors import ConfigError, DataError, EvergreenError
 from pipelines.records import Attempt, TrainedModel
-from pipelines.training.distributed import choose_workers as plan_resources
+from pipelines.training.distributed import plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import Fitted
 from pipelines.training.usage import Meter

@@ -42,19 +42,16 @@ def fit(job: FitJob, on_epoch: OnEpoch | None = None) -> Fitted:
 
 def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
     """Train by Ray Train on as many workers as the definition asks for, or in this process."""
+    from pipelines.training.distributed import Resources, plan_resources, train_on_workers
     from pipelines.training.loop import train_here
 
-    workers = 0
-    if on_epoch is None:
-        from pipelines.training.distributed import choose_workers, train_on_workers
-
-        workers = choose_workers(job.training)
-    if workers == 0:
+    resources = Resources(0) if on_epoch else plan_resources(job.training)
+    if resources.workers == 0:
         train_here(job, on_epoch)
     else:
-        train_on_workers(job, workers)
+        train_on_workers(job, resources)
     best = json.loads((job.place / "best.json").read_text())
-    return {name: float(value) for name, value in best.items()} | {"workers": float(workers)}
+    return {name: float(value) for name, value in best.items()} | {"workers": float(resources.most)}
 
 
 def measure(job: FitJob) -> NDArray[np.float64]:
@@ -68,7 +65,7 @@ def measure(job: FitJob) -> NDArray[np.float64]:
     )
     outputs = torch.from_numpy(as_outputs(answers, bool(job.description.classes)))
     target = torch.from_numpy(data["y_validation"])
-    losses: NDArray[np.float64] = row_losses(outputs, target, job.description, job.training).double().numpy()
+    losses: NDArray[np.float64] = row_losses(outputs, target, job.description, job.training, job.bundle).double().numpy()
     np.save(job.place / "losses.npy", losses)
     return losses
 

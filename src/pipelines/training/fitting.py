@@ -11,7 +11,7 @@ from pipelines.records import Attempt
 from pipelines.splitting import Parts, split_rows
 from pipelines.training.arrays import prepare_arrays
 from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
-from pipelines.training.distributed import choose_workers
+from pipelines.training.distributed import plan_resources
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
@@ -22,7 +22,7 @@ MOST_TREND_ROWS = 100_000  # the newest say as well whether the passing of time 
 
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
-    choose_workers(config.training)  # what cannot be had is said before anything is done
+    plan_resources(config.training)  # what cannot be had is said before anything is done
     parts = split_rows(read_snapshot(attempt.snapshot), config)
     trend = config.split.by == "time" and config.features is None and trend_helps(config, parts, folder)
     job = plan_job(config, attempt, folder, parts, trend)

@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import EvergreenError
@@ -15,10 +14,10 @@ from pipelines.models.networks import build_network
 from pipelines.training import scores
 from pipelines.training.arrays import load_arrays
 from pipelines.training.checkpoints import Checkpoints
-from pipelines.training.folder import AttemptFolder
+from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob, OnEpoch
 from pipelines.training.losses import loss_function
-from pipelines.training.optimizing import Schedule, choose_batch_size, make_optimizer, pays_to_compile
+from pipelines.training.optimizing import Schedule, make_optimizer, pays_to_compile
 from pipelines.training.parallel import choose_parallel
 from pipelines.training.placing import Rows, autocast, choose_device, set_determinism
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 VALIDATION_ROWS = 65_536  # of a piece: the outputs of all rows at once may not fit
 BEST = "best.json"
-LOSSES = "validation_losses.npy"
 
 
 def train_here(job: FitJob, on_epoch: OnEpoch | None = None) -> None:
@@ -48,19 +46,20 @@ class Loop:
     def __init__(self, job: FitJob, device: Any = None) -> None:
         import torch
 
-        self.job, self.training, self.description = job, job.training, job.description
+        self.job, self.description = job, job.description
         self.device = device or choose_device()
+        self.rows = Rows(load_arrays(job.arrays), self.device)
+        self.training = job.training.for_rows(len(self.rows))
         set_determinism(self.training.deterministic)
         torch.manual_seed(self.training.seed)
-        self.network = build_network(self.description).to(self.device)
+        self.network = build_network(self.description, job.bundle).to(self.device)
         self.parallel = choose_parallel(self.network, self.training.strategy, self.device)
         self.rank, self.world = self.parallel.rank, self.parallel.world
-        self.rows = Rows(load_arrays(job.arrays), self.device)
-        self.batch_size = min(choose_batch_size(self.training, len(self.rows)), len(self.rows))
+        self.batch_size = min(int(self.training.batch_size), len(self.rows))
         self.batches = len(self.rows) // self.batch_size
-        self.limit = job.epochs or self.training.epochs
+        self.limit: int = job.epochs or int(self.training.epochs)
         self.schedule = Schedule(self.training, self.batches)
-        self.losses_of = loss_function(self.description, self.training)
+        self.losses_of = loss_function(self.description, self.training, job.bundle)
         compiled = pays_to_compile(self.training, self.batches * self.limit, self.device)
         self.model = self.parallel.wrap(
             self.network, torch.compile(self.network) if compiled else self.network
@@ -140,7 +139,7 @@ class Loop:
                 outputs = self.model(x)
             losses = self.losses_of(outputs, y)
             loss = (losses if weight is None else losses * weight).sum() * (self.world / batch)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not say its type
         return loss.detach()
 
     @cached_property
@@ -155,7 +154,8 @@ class Loop:
         if not math.isfinite(self.loss):
             number = int((~losses.isfinite()).nonzero()[0])
             raise EvergreenError(
-                f"The loss is {float(losses[number])} in epoch {self.epoch}, batch {number + 1} of {self.batches}.",
+                f"The loss is {float(losses[number])} in epoch {self.epoch},"
+                f" batch {number + 1} of {self.batches}.",
                 "Lower training.learning_rate, or look for extreme values in the data.",
             )
 
@@ -169,7 +169,7 @@ class Loop:
     # ------------------------------------------------------------------------------------------ judgment
 
     def judge_epoch(self) -> None:
-        """The mean loss on the validation rows decides which epoch is the best; in a refit the last one is."""
+        """The mean loss on the validation rows says which epoch is the best; in a refit the last one is."""
         if self.job.rows == "all":
             self.best_epoch = self.epoch
             if self.epoch == self.limit:
@@ -197,7 +197,7 @@ class Loop:
         )
         losses, found = [], []
         with torch.no_grad():
-            for rows in mine.split(VALIDATION_ROWS):
+            for rows in torch.split(mine, VALIDATION_ROWS):
                 x, y = self.rows.take_validation(rows)
                 outputs = self.network(x)
                 losses.append(self.losses_of(outputs, y))
@@ -260,22 +260,16 @@ class Loop:
                 file.write(json.dumps(told) + "\n")
 
     def write_best(self) -> None:
-        """The best epoch's weights into the bundle, and what they lose on each validation row; by rank 0."""
-        import numpy as np
+        """The best epoch's weights into the bundle; by rank 0."""
         import torch
 
-        place = self.job.place
-        numbers: dict[str, Any] = {"epochs": self.epoch, "best_epoch": self.best_epoch}
-        if self.job.rows == "train":
-            self.parallel.load_weights(self.network, self.best_state)
-            losses, _ = self.validate()
-            numbers["validation_loss"] = float(losses.double().mean())
         if self.rank == 0:
+            numbers: dict[str, float] = {"epochs": self.epoch, "best_epoch": self.best_epoch}
             if self.job.rows == "train":
-                np.save(place / LOSSES, losses.cpu().numpy())
+                numbers["validation_loss"] = self.best
             self.job.bundle.mkdir(parents=True, exist_ok=True)
             torch.save(self.best_state, self.job.bundle / "weights.pt")
-            (place / BEST).write_text(json.dumps(numbers))
+            write_whole(self.job.place / BEST, json.dumps(numbers))
 
 
 def device_use() -> dict[str, float]:

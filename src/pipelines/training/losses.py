@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.config import Training
-from pipelines.errors import EvergreenError
+from pipelines.models.custom import own_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,20 +19,22 @@ if TYPE_CHECKING:
 FOCUS = 2.0  # how much less a row counts that is right already: gamma of Lin et al. 2017, Focal Loss
 
 
-def row_losses(outputs: Tensor, target: Tensor, description: Description, training: Training) -> Tensor:
+def row_losses(
+    outputs: Tensor, target: Tensor, description: Description, training: Training, bundle: Path
+) -> Tensor:
     """The loss of each row, (batch,), unweighted: see `loss_function`."""
-    return loss_function(description, training)(outputs, target)
+    return loss_function(description, training, bundle)(outputs, target)
 
 
-def loss_function(description: Description, training: Training) -> Losses:
+def loss_function(description: Description, training: Training, bundle: Path) -> Losses:
     """A function of outputs and target that gives each row's loss, (batch,).
 
     Outputs are (batch, outputs), or (batch, members, outputs) of an ensemble, whose members learn each for
     itself: a row's loss is the mean of theirs. The target is (batch,): standardised values, or classes, of
     which -1, never seen in training, has no loss. Quantiles add the mean of their pinball losses.
-    Raises EvergreenError where the user's own loss cannot be found or gives anything but a number a row.
+    Raises ConfigError where the user's own loss, whose code is in `bundle`, does not give a number a row.
     """
-    single = value_loss(description, training)
+    single = value_loss(description, training, bundle)
     quantiles = description.model.quantiles if description.task == "regression" else []
 
     def losses(outputs: Tensor, target: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ def loss_function(description: Description, training: Training) -> Losses:
     return losses
 
 
-def value_loss(description: Description, training: Training) -> Losses:
+def value_loss(description: Description, training: Training, bundle: Path) -> Losses:
     """The loss of (batch, outputs) without quantiles: `training.loss`, or the usual one of the task."""
     name = training.loss
     if name == "auto":
@@ -60,7 +62,8 @@ def value_loss(description: Description, training: Training) -> Losses:
         "cross_entropy": cross_entropy,
         "focal": focal,
     }
-    return named.get(name) or own_loss(name)
+    outputs = len(description.classes) or 1
+    return named.get(name) or own_loss(name, bundle, outputs, bool(description.classes))
 
 
 def squared(outputs: Tensor, target: Tensor) -> Tensor:
@@ -97,26 +100,3 @@ def pinball(outputs: Tensor, target: Tensor, quantiles: list[float]) -> Tensor:
     levels = torch.tensor(quantiles, dtype=outputs.dtype, device=outputs.device)
     errors = target[:, None] - outputs
     return torch.maximum(levels * errors, (levels - 1) * errors).mean(1)
-
-
-def own_loss(name: str) -> Losses:
-    """The user's `module:function(outputs, target)`; what it gives is checked at each call, cheaply."""
-    module, function = name.split(":")
-    try:
-        own = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise EvergreenError(
-            f"training.loss: {name} cannot be imported: {error}.",
-            "The module must be installed, or lie on PYTHONPATH of every worker.",
-        ) from error
-
-    def checked(outputs: Tensor, target: Tensor) -> Tensor:
-        found: Any = own(outputs, target)
-        if getattr(found, "shape", None) != target.shape:
-            raise EvergreenError(
-                f"training.loss: {name} gave {tuple(getattr(found, 'shape', ()))} for {len(target)} rows.",
-                "It must give one number a row, (batch,), not their mean.",
-            )
-        return found  # type: ignore[no-any-return]  # the user's own
-
-    return checked

@@ -1,4 +1,4 @@
-"""How a network's weights are changed: AdamW, its learning rate over the updates, and how many rows an update has."""
+"""How a network's weights are changed: AdamW, its learning rate over the updates, and whether to compile."""
 
 from __future__ import annotations
 
@@ -12,22 +12,6 @@ if TYPE_CHECKING:
 
 # Compiling takes about a minute; below this many updates the loop would be through before it pays.
 UPDATES_TO_COMPILE = 50_000
-
-
-def choose_batch_size(training: Training, rows: int) -> int:
-    """Rows of an update: as given, or `auto` by the number of rows alone, whatever the device.
-
-    A fortieth of them, a power of two from 32 to 512: small sets need many updates, and larger batches were
-    worse on them. From 200,000 rows on it grows again, to 8,192, for speed.
-    """
-    if training.batch_size != "auto":
-        return training.batch_size
-    learning, speed = nearest_power(rows / 40), nearest_power(rows / 400)
-    return max(32, min(512, learning), min(8_192, speed))
-
-
-def nearest_power(number: float) -> int:
-    return int(2 ** max(0, round(math.log2(max(1.0, number)))))
 
 
 def make_optimizer(network: nn.Module, training: Training) -> Any:
@@ -50,7 +34,7 @@ class Schedule:
     """The learning rate of each update: rising over the warm-up, then half a cosine down to a hundredth."""
 
     def __init__(self, training: Training, batches: int) -> None:
-        self.training, self.updates = training, training.epochs * batches
+        self.training, self.updates = training, int(training.epochs) * batches
         self.warmup = round(training.warmup * self.updates)
 
     def rate(self, update: int) -> float:

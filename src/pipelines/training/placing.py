@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
@@ -42,7 +42,7 @@ def set_determinism(wanted: bool) -> None:
         set_environment({"CUBLAS_WORKSPACE_CONFIG": ":4096:8"})  # cuBLAS is deterministic only so
     torch.use_deterministic_algorithms(wanted, warn_only=True)
     # To fill memory that will be written anyway costs time, and finds only what reads it before.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property
 
 
 class Rows:

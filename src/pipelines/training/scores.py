@@ -5,6 +5,7 @@ The same definitions as `evaluation.metrics`, which judges the model; a test hol
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def predicted(outputs: Tensor, description: Description) -> Tensor:
-    """Values (batch,) of a regression or probabilities (batch, classes), the mean over an ensemble's members."""
+    """Values (batch,) of a regression or probabilities (batch, classes), mean of an ensemble's members."""
     outputs = outputs.float()
     if description.task == "regression":
         return outputs[..., 0].mean(1) if outputs.dim() == 3 else outputs[:, 0]
@@ -23,7 +24,7 @@ def predicted(outputs: Tensor, description: Description) -> Tensor:
 
 
 def score(metric: str, found: Tensor, target: Tensor, description: Description) -> float:
-    """`metric` of what `predicted` gives and the loop's target; errors of a regression in the target's unit."""
+    """`metric` of what `predicted` gives and the loop's target; errors of values in the target's unit."""
     found, target = found.double(), target.double() if description.task == "regression" else target
     if description.task == "regression":
         return regression_score(metric, found, target, description.scale)
@@ -40,12 +41,12 @@ def regression_score(metric: str, found: Tensor, target: Tensor, scale: float) -
         return float(errors.abs().mean()) * scale
     squares, spread = float(errors.square().mean()), float(target.var(correction=0))
     if metric == "rmse":
-        return squares**0.5 * scale
+        return math.sqrt(squares) * scale
     return 1 - squares / spread if spread else float(squares == 0)
 
 
 def auc(positive: Tensor, found: Tensor) -> float:
-    """How often a positive row is ranked above another, a tie counting half; NaN where one class is absent."""
+    """How often a positive row is ranked above another, a tie counts half; NaN where one class is absent."""
     import torch
 
     _, place, counts = torch.unique(found, return_inverse=True, return_counts=True)

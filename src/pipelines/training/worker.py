@@ -2,35 +2,75 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from pipelines.environment import silence_telemetry
+from pipelines.errors import EvergreenError
+from pipelines.training.checkpoints import STATE, read_state, state_bytes
+from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob
-from pipelines.training.loop import Loop
+
+FAILURE = "failure.json"
 
 
 def train_loop(settings: dict[str, Any]) -> None:
-    """All workers stop at the same epoch; a worker that is started again goes on from the last checkpoint."""
+    """Train to the end, with the others; a worker that is started again goes on from the last checkpoint.
+
+    What no retry can mend, as a loss that is no number, ends all workers: `raise_failure` says it then.
+    """
+    silence_telemetry()
+    job = FitJob.model_validate(settings["job"])
+    failure = job.place / FAILURE
+    if failure.exists():
+        return
+    try:
+        with meter(job, settings["gpus"]):
+            train(job, settings["cpus"])
+    except EvergreenError as error:
+        write_whole(failure, json.dumps({"message": error.message, "hint": error.hint}))
+
+
+def train(job: FitJob, threads: int) -> None:
+    """The epochs, each reported with its checkpoint: all workers report, rank 0 brings the files."""
     import ray.train
     import ray.train.torch as ray_torch
+    import torch
 
-    context = ray.train.get_context()
-    rank, world = context.get_world_rank(), context.get_world_size()
-    wrap = ray_torch.prepare_model if world > 1 else None
-    loop = Loop(FitJob.model_validate(settings), ray_torch.get_device(), rank, world, wrap)
-    restore(loop, ray.train.get_checkpoint())
+    from pipelines.training.loop import Loop
+
+    torch.set_num_threads(threads)
+    loop = Loop(job, ray_torch.get_device())
+    if (checkpoint := ray.train.get_checkpoint()) is not None:
+        with checkpoint.as_directory() as folder:
+            loop.restore(read_state(Path(folder) / STATE, loop.device))
     for told in loop.epochs():
+        state = loop.state()
         with tempfile.TemporaryDirectory() as folder:
-            loop.save(Path(folder))
-            checkpoint = ray.train.Checkpoint.from_directory(folder) if rank == 0 else None
-            numbers = {name: told[name] for name in ("epoch", "loss", "validation")}
-            ray.train.report(numbers, checkpoint=checkpoint)
+            written = None
+            if loop.rank == 0:
+                (Path(folder) / STATE).write_bytes(state_bytes(state))
+                written = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report({"epoch": told["epoch"], "loss": told["loss"]}, checkpoint=written)
     loop.write_best()
 
 
-def restore(loop: Loop, checkpoint: Any) -> None:
-    """Go on from Ray's checkpoint; None is the beginning."""
-    if checkpoint is not None:
-        with checkpoint.as_directory() as folder:
-            loop.restore(Path(folder))
+def meter(job: FitJob, gpus: float) -> AbstractContextManager[Any]:
+    """Counts what this worker uses."""
+    try:
+        from pipelines.training.usage import Meter
+    except ImportError:
+        return nullcontext()
+    counted: AbstractContextManager[Any] = Meter(AttemptFolder(job.root), "worker", gpus)
+    return counted
+
+
+def raise_failure(job: FitJob) -> None:
+    """Raise what a worker found that no retry mends."""
+    path = job.place / FAILURE
+    if path.exists():
+        error = json.loads(path.read_text())
+        raise EvergreenError(error["message"], error["hint"])
