@@ -45,7 +45,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
             begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
             if job.description.network:
                 torch.manual_seed(0)
-                torch.save(build_network(job.description).state_dict(), job.bundle / "weights.pt")
+                torch.save(build_network(job.description, job.bundle).state_dict(), job.bundle / "weights.pt")
             else:
                 fit_estimator(job)
             made[kind, task] = job.bundle
