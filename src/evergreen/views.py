@@ -75,20 +75,14 @@ def show_status(answer: dict[str, Any]) -> None:
     tried = (attempt_words(p["last_attempt"]) for p in answer["pipelines"])
     verdicts = [f"{w['start']:%Y-%m-%d}: {w['verdict']}" if w else "none yet" for w in windows]
     rows = (
-        [
-            p["name"],
-            p["champion"] or "none yet",
-            batch_words(p["last_batch"]),
-            attempt_words(p["last_attempt"]),
-            v,
-        ]
-        for p, v in zip(answer["pipelines"], verdicts, strict=True)
+        [p["name"], p["champion"] or "none yet", batch_words(p["last_batch"]), attempt, v]
+        for p, attempt, v in zip(answer["pipelines"], tried, verdicts, strict=True)
     )
     print_table("Pipelines", ["name", "champion", "last batch", "last attempt", "last window"], rows)
 
 
 def describe_attempts(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
-    """A pipeline's attempts, oldest first; `failure` says why one failed, `cost` is null where it is unknown."""
+    """A pipeline's attempts, oldest first; `failure` says why one failed, `cost` is null where unknown."""
     causes = {c.id: c.reason for c in ledger.causes(pipeline)}
     return [
         {
