@@ -10,6 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,6 @@ from rich.table import Table
 from evergreen.stack import connect
 from pipelines.environment import HOME_VARIABLE, home_folder, set_environment, silence_telemetry
 from pipelines.errors import EvergreenError, UsageError
-from pipelines.progress import describe_epoch
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -129,12 +129,10 @@ class EpochBars:
 
     def __init__(self) -> None:
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[words]}", markup=False),
-        )
+        name = TextColumn("{task.description}", table_column=Column(no_wrap=True))
+        columns = (name, BarColumn(bar_width=12), TextColumn("{task.fields[words]}"))
         self._progress = Progress(*columns, console=err, transient=True)
         self._models: dict[str, Any] = {}
         self._progress.start()
@@ -144,13 +142,23 @@ class EpochBars:
         name = row["model"]
         if name not in self._models:
             self._models[name] = self._progress.add_task(plain(name), words="")
-        words = describe_epoch(row).removeprefix(f"{name}: ")
         self._progress.update(
-            self._models[name], completed=row["epoch"], total=row["epochs"], words=plain(words)
+            self._models[name], completed=row["epoch"], total=row["epochs"], words=bar_words(row)
         )
 
     def stop(self) -> None:
         self._progress.stop()
+
+
+def bar_words(row: dict[str, Any]) -> str:
+    """An epoch in so few words that they fit beside a bar."""
+    words = [f"{row['epoch']} of {row['epochs']}", f"loss {row['loss']:.4g}"]
+    if row.get("score") is not None:
+        words.append(f"{row['metric']} {row['score']:.4g}")
+    words.append(f"{row['samples_per_second']:,}/s")
+    if row.get("left"):
+        words.append(f"{timedelta(seconds=round(row['left']))} left")
+    return plain("  ".join(words))
 
 
 def stop_bars() -> None:
