@@ -16,8 +16,9 @@ from pipelines.config import Column, ColumnType, Data, Format, Model, PipelineCo
 from pipelines.data.storage.tables import open_table
 from pipelines.errors import DataError, EvergreenError, UsageError
 from pipelines.home import Home
-from pipelines.models.bundle import Description, hash_files, write_description
+from pipelines.models.bundle import FEATURES, Description, begin_bundle, hash_files
 from pipelines.models.features import fit_features
+from pipelines.models.networks import find_bins
 from pipelines.records import ServedModel, Task
 
 CONFIG = PipelineConfig(
@@ -58,11 +59,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> ServedModel:
         timestamp="at",
         types=TYPES,
         classes=["no", "yes"],
-        numbers=matrix.shape[1],
+        bins=find_bins(matrix),
         cardinalities=[],
         model=Model(kind="gradient_boosting"),
     )
-    write_description(folder, description, steps)
+    folder.mkdir(parents=True, exist_ok=True)
+    skops.io.dump(steps, folder.parent / FEATURES)
+    begin_bundle(folder, description, folder.parent / FEATURES)
     skops.io.dump(estimator, folder / "estimator.skops")
     return ServedModel(pipeline="rides", version=3, folder=str(folder), files=hash_files(folder))
 

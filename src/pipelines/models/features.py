@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 RARE = 5  # rows; a category seen less often is learnt together with the other rare ones
 MOST_CATEGORIES = 1000
-# A category with more values is also told as the mean of the target among its rows, which trees can split.
-MANY_VALUES = 50
 LINEAR = 3**0.5  # a trend runs from -LINEAR to LINEAR over the training rows: mean 0, deviation 1
 
 
@@ -43,13 +41,10 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
     return pd.DataFrame(columns, index=frame.index)
 
 
-def fit_features(
-    frame: pd.DataFrame, target: pd.Series, types: dict[str, ColumnType], trend: bool = False
-) -> tuple[Any, NDArray[np.float32]]:
-    """A transformer fitted on training rows, and their matrix: scaled numbers, then category codes.
+def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType], trend: bool = False) -> Any:
+    """A transformer fitted on training rows: scaled numbers, then category codes from 0, -1 for unseen.
 
-    `trend` adds the days that have passed, held at the last training row's where a row is newer. Of the
-    means of the target by category the training rows get those of the other folds' rows, never their own.
+    `trend` adds the days that have passed, held at the last training row's where a row is newer.
     """
     from sklearn.compose import ColumnTransformer
 
@@ -57,15 +52,12 @@ def fit_features(
     days = {f"{name}.day" for name, kind in types.items() if kind == "time"}
     categories = [c for c in table if types.get(str(c)) == "category"]
     numbers = [c for c in table if c not in categories and c not in days and tells(table[c])]
-    many = [c for c in categories if table[c].nunique() > MANY_VALUES]
     steps = [
         ("numbers", scale_numbers(), numbers),
         ("trend", scale_trend(), sorted(days) if trend else []),
-        ("means", mean_of_target(target), many),
         ("codes", encode(), categories),
     ]
-    transformer = ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False)
-    return transformer, shift_codes(transformer, transformer.fit_transform(table, target))
+    return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(table)
 
 
 def tells(column: pd.Series) -> bool:
@@ -97,19 +89,6 @@ def scale_trend() -> Any:
     )
 
 
-def mean_of_target(target: pd.Series) -> Any:
-    """The mean of the target, or the share of each class, among the rows of a category (smoothed)."""
-    from pandas.api.types import is_numeric_dtype
-    from sklearn.model_selection import KFold, StratifiedKFold
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler, TargetEncoder
-
-    classes = 0 if is_numeric_dtype(target) else target.nunique()
-    kind = "continuous" if not classes else "binary" if classes == 2 else "multiclass"
-    folds = (StratifiedKFold if classes else KFold)(5, shuffle=True, random_state=0)
-    return Pipeline([("mean", TargetEncoder(target_type=kind, cv=folds)), ("scale", StandardScaler())])
-
-
 def encode() -> Any:
     """Categories as codes; those never seen, later, as -1."""
     from sklearn.preprocessing import OrdinalEncoder
@@ -132,14 +111,11 @@ def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
 
 def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) -> NDArray[np.float32]:
     """The matrix that a model reads: float32, a row a row; category codes shifted so that 0 is unseen."""
-    return shift_codes(features, features.transform(prepare(add_calendar(frame, types), types)))
-
-
-def shift_codes(features: Any, values: Any) -> NDArray[np.float32]:
-    """The transformer's output as float32, its codes counted from 1, and 0 where there is none."""
     import numpy as np
 
-    matrix: NDArray[np.float32] = np.asarray(values, dtype=np.float32)
+    matrix: NDArray[np.float32] = np.asarray(
+        features.transform(prepare(add_calendar(frame, types), types)), dtype=np.float32
+    )
     codes = len(cardinalities(features))
     if codes:
         matrix[:, -codes:] = np.nan_to_num(matrix[:, -codes:], nan=-1.0) + 1

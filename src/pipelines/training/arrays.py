@@ -38,7 +38,8 @@ def prepare_arrays(
     types, target = features.feature_types(config), config.data.target
     keep_code(config, folder / CODE)
     if config.features is None:
-        step, x = features.fit_features(train, train[target], types, trend)
+        step = features.fit_features(train, types, trend)
+        x = features.transform(step, train, types)
     else:
         step, x = custom.fit_own(config.features, folder / CODE, train[list(types)], train[target])
     description = describe_model(config, train[target], step, x)

@@ -28,12 +28,7 @@ def rows(table: Trips) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def step(rows: pd.DataFrame) -> Any:
-    return fitted_on(rows, TYPES)
-
-
-def fitted_on(rows: pd.DataFrame, types: dict[str, ColumnType], trend: bool = False) -> Any:
-    """Features fitted on rows whose target is their number, and nothing of it among them."""
-    return fit_features(rows, pd.Series(np.arange(float(len(rows))), rows.index), types, trend)[0]
+    return fit_features(rows, TYPES)
 
 
 def test_the_matrix_is_finite_and_its_codes_fit_the_embeddings(rows: pd.DataFrame, step: Any) -> None:
@@ -69,7 +64,7 @@ def test_rare_categories_are_learnt_together(table: Trips) -> None:
     zones = ["a"] * 200 + ["b"] * 100 + [zone for zone in rare for _ in range(RARE - 1)]
     frame = table(len(zones))[["distance"]].assign(zone=zones)
     types: dict[str, ColumnType] = {"zone": "category", "distance": "number"}
-    fitted = fitted_on(frame, types)
+    fitted = fit_features(frame, types)
     codes = transform(fitted, pd.DataFrame({"zone": ["a", "b", *rare], "distance": 1.0}), types)[:, -1]
     assert cardinalities(fitted) == [4]  # unseen, a, b, the rare ones
     assert len(set(codes[2:])) == 1
@@ -95,14 +90,14 @@ def test_a_gap_where_training_had_none(table: Trips) -> None:
         table(300)[["passengers"]].assign(x=np.arange(300.0)),
         {"passengers": "number", "x": "number"},
     )
-    fitted = fitted_on(frame, types)  # type: ignore[arg-type]
+    fitted = fit_features(frame, types)  # type: ignore[arg-type]
     later = transform(fitted, frame.head(2).assign(passengers=[np.nan, 2.0], x=[1.0, np.nan]), types)  # type: ignore[arg-type]
     assert np.isfinite(later).all()
 
 
 def test_a_column_empty_in_training_is_left_out(rows: pd.DataFrame) -> None:
     frame = rows.assign(distance=np.nan)
-    fitted = fitted_on(frame, TYPES)
+    fitted = fit_features(frame, TYPES)
     with_values, without = transform(fitted, rows, TYPES), transform(fitted, frame, TYPES)
     np.testing.assert_array_equal(with_values, without)
 
@@ -121,24 +116,15 @@ def test_time_becomes_the_calendar(step: Any, rows: pd.DataFrame) -> None:
 
 
 def test_a_trend_goes_on_to_the_last_training_row_and_no_further(rows: pd.DataFrame) -> None:
-    step = fitted_on(rows, TYPES, trend=True)
+    step = fit_features(rows, TYPES, trend=True)
     assert (
-        transform(step, rows, TYPES).shape[1] == transform(fitted_on(rows, TYPES), rows, TYPES).shape[1] + 1
+        transform(step, rows, TYPES).shape[1]
+        == transform(fit_features(rows, TYPES), rows, TYPES).shape[1] + 1
     )
     weeks = [-1, 0, 52, 104]
     later = rows.head(4).assign(at=[rows["at"].max() + pd.Timedelta(weeks=w) for w in weeks])
     trend = transform(step, later, TYPES)[:, -2]  # before the code of the zone
     assert trend[0] < trend[1] == trend[2] == trend[3]
-
-
-def test_the_mean_of_the_target_of_a_category_never_has_the_row_s_own() -> None:
-    """A hundred values, each twice, and a target that is noise: by their own means they would tell it all."""
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"who": [f"p{i % 300}" for i in range(600)]})
-    target = pd.Series(rng.normal(size=600))
-    _, matrix = fit_features(frame, target, {"who": "category"})
-    assert cardinalities(_) == [2]  # too rare for codes of their own
-    assert abs(np.corrcoef(matrix[:, 0], target)[0, 1]) < 0.2
 
 
 def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., Any]) -> None:
@@ -153,5 +139,5 @@ def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., A
 def test_the_frame_is_left_as_it_was(rows: pd.DataFrame, step: Any) -> None:
     before = rows.copy()
     transform(step, rows, TYPES)
-    fitted_on(rows, TYPES)
+    fit_features(rows, TYPES)
     pd.testing.assert_frame_equal(rows, before)

@@ -21,8 +21,9 @@ from pipelines.environment import child_environment
 from pipelines.errors import StackError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.models.bundle import Description, hash_files, write_description
+from pipelines.models.bundle import FEATURES, Description, begin_bundle, hash_files
 from pipelines.models.features import fit_features, transform
+from pipelines.models.networks import find_bins
 from pipelines.records import ServedModel
 from pipelines.serving import client, server
 from pipelines.serving.access import service_token
@@ -45,12 +46,15 @@ def make_model(folder: Path, scale: float, version: int) -> ServedModel:
         timestamp=None,
         types=TYPES,
         classes=[],
-        numbers=matrix.shape[1],
+        bins=find_bins(matrix),
         cardinalities=[],
         model=Model(kind="gradient_boosting"),
     )
-    write_description(folder, description, steps)
-    skops.io.dump(HistGradientBoostingRegressor().fit(matrix, frame["x"] * scale), folder / "estimator.skops")
+    folder.mkdir(parents=True, exist_ok=True)
+    skops.io.dump(steps, folder.parent / FEATURES)
+    begin_bundle(folder, description, folder.parent / FEATURES)
+    boosting = HistGradientBoostingRegressor().fit(matrix, frame["x"] * scale)
+    skops.io.dump([boosting], folder / "estimator.skops")
     return ServedModel(pipeline="rides", version=version, folder=str(folder), files=hash_files(folder))
 
 
