@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Each of our processes starts anew, and without byte code every start costs seconds more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install demo test lint bench clean
+.PHONY: install demo test faults lint bench clean
 
 install: .venv/.installed
 
@@ -21,6 +21,10 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+# Trainings whose processes are killed at random moments, 50 times: about 20 minutes.
+faults: install
+	$(BIN)/python -m pytest -m faults -rP tests/faults/training
 
 lint: install
 	$(BIN)/ruff check .

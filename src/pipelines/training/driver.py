@@ -158,10 +158,16 @@ def write_result(folder: AttemptFolder, attempt: Attempt, fitted: Fitted, parts:
         folder=str(folder.bundle),
         files=hash_files(folder.bundle),
         seconds=round(sum(parts.values()), 2),
-        details=fitted.details,
+        details=fitted.details | {"threads": float(count_threads())},
         parts={name: round(seconds, 3) for name, seconds in parts.items()},
     )
     write_whole(folder.result, trained.model_dump_json())
+
+
+def count_threads() -> int:
+    """Threads that arithmetic was cut among: the rounding of its sums depends on it."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else len(os.sched_getaffinity(0))
 
 
 def warm_imports() -> None:

@@ -1,0 +1,1 @@
+"""Trainings whose processes are killed while they train."""

@@ -1,0 +1,103 @@
+"""One training, its caller in a process of its own, and what is killed of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipelines.config import PipelineConfig
+from pipelines.environment import child_environment
+from pipelines.home import Home
+from pipelines.records import Attempt, TrainedModel
+from pipelines.training.attempts import plan_attempt
+from pipelines.training.folder import AttemptFolder
+from tests.pipelines.conftest import definition, keep_rows, trips
+
+EPOCHS = 40
+CALLER = """
+import json, sys
+from pathlib import Path
+from pipelines.config import PipelineConfig
+from pipelines.errors import EvergreenError
+from pipelines.records import Attempt
+from pipelines.training.attempts import fit_model
+spec = json.loads(Path(sys.argv[1]).read_text())
+try:
+    fit_model(PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"]))
+except EvergreenError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a call of `fit_model` ended: `said` is the error, `result` the model."""
+
+    said: str
+    result: TrainedModel | None
+
+
+class Training:
+    """A small training in a home of its own; equal words train equal models."""
+
+    def __init__(self, root: Path, settings: dict[str, str] | None = None, **training: Any) -> None:
+        home = Home(root)
+        plain = {"epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16, "refit": False, "failures": 6}
+        self.config: PipelineConfig = definition(training=plain | training, split={"by": "random"})
+        self.attempt: Attempt = plan_attempt(self.config, home, keep_rows(trips(600), home), None)
+        self.folder, self.settings = AttemptFolder.of(self.attempt), settings or {}
+        self.started = 0.0
+
+    def call(self) -> None:
+        """`fit_model` in a process of its own, as a flow run is."""
+        spec = self.folder.root.parent / "call.json"
+        spec.parent.mkdir(parents=True, exist_ok=True)
+        words = {"config": self.config.model_dump(mode="json"), "attempt": self.attempt.model_dump()}
+        spec.write_text(json.dumps(words))
+        with (spec.parent / "said").open("wb") as said:
+            self.caller = subprocess.Popen(
+                [sys.executable, "-c", CALLER, str(spec)], env=child_environment(self.settings), stderr=said
+            )
+        self.started = time.monotonic()
+
+    def ending(self) -> Ending:
+        """Wait for the caller."""
+        self.caller.wait()
+        said = (self.folder.root.parent / "said").read_text().strip()
+        found = self.folder.result
+        trained = TrainedModel.model_validate_json(found.read_text()) if found.exists() else None
+        return Ending(said, trained)
+
+    def told(self) -> list[int]:
+        """The epochs in the order in which they were told, repeated ones twice."""
+        path = self.folder.progress
+        return [json.loads(line)["epoch"] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def wait_for_epoch(self, epoch: int) -> None:
+        """Until so many were told, or the caller ended."""
+        while len(self.told()) < epoch and self.caller.poll() is None:
+            time.sleep(0.01)
+
+    def pids(self, role: str) -> list[int]:
+        """Living processes of a role, as each says of itself in `usage`."""
+        names = [path.name.rsplit("-", 2)[1] for path in self.folder.usage.glob(f"{role}-*.json")]
+        return [int(pid) for pid in names if os.path.exists(f"/proc/{pid}")]
+
+
+def weights(trained: TrainedModel) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(Path(trained.folder) / "weights.pt", weights_only=True)
+    return found
+
+
+def same_model(one: TrainedModel, other: TrainedModel) -> bool:
+    """Whether the weights agree bit for bit."""
+    first, second = weights(one), weights(other)
+    return list(first) == list(second) and all(torch.equal(first[name], second[name]) for name in first)
