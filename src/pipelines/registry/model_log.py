@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.models.bundle import load_bundle
+from pipelines.models.bundle import Description, check_hashes
 from pipelines.records import Attempt, TrainedModel
 from pipelines.registry.mlflow_store import BUNDLE
 
@@ -23,7 +23,7 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
 
     # MLflow copies everything it is given; the example comes from what evaluation kept for the smoke test.
     smoke = Path(attempt.folder) / "smoke"
-    inputs, outputs = example(smoke, load_bundle(Path(trained.folder), trained.files).inputs)
+    inputs, outputs = example(smoke, input_names(Path(trained.folder), trained.files))
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
@@ -33,10 +33,15 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
             python_model=str(Path(__file__).parent / "pyfunc_model.py"),
             artifacts={BUNDLE: trained.folder},
             signature=infer_signature(inputs, outputs),
-            input_example=inputs.head(2),
             pip_requirements=["evergreen"],
             metadata={"files": json.dumps(trained.files), "pipeline": config.pipeline},
         )
+
+
+def input_names(folder: Path, files: dict[str, str]) -> list[str]:
+    """The columns that a caller must send, without loading the model, which takes seconds."""
+    check_hashes(folder, files)
+    return list(Description.model_validate_json((folder / "model.json").read_text()).types)
 
 
 def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:

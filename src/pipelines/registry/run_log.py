@@ -257,5 +257,5 @@ def log_cost(client: MlflowClient, run_id: str, cost: Cost) -> None:
 
     now = int(time.time() * 1000)
     numbers = {k: v for k, v in cost.model_dump(exclude={"currency"}).items() if v is not None}
-    log_metrics(client, run_id, [Metric(f"cost_{k}", float(v), now, 0) for k, v in numbers.items()])
+    log_metrics(client, run_id, [Metric(f"cost/{k}", float(v), now, 0) for k, v in numbers.items()])
     client.set_tag(run_id, "evergreen.currency", cost.currency)

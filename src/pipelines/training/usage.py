@@ -52,6 +52,9 @@ class Meter:
         self._thread = threading.Thread(target=self._write_on, name="usage", daemon=True)
 
     def __enter__(self) -> Self:
+        import psutil
+
+        psutil.cpu_percent()  # it counts from the call before, and the first would say zero
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._write(ended=False)
         self._thread.start()

@@ -169,8 +169,8 @@ def test_how_it_ended_is_said_with_its_cost(
     run = find_run(connect(home), home, attempt)
     assert run is not None
     assert (run.info.status, run.data.tags["evergreen.reason"]) == (status, "the reason")
-    assert run.data.metrics["cost_cpu_seconds"] > 0
-    assert run.data.metrics["cost_money"] > 0
+    assert run.data.metrics["cost/cpu_seconds"] > 0
+    assert run.data.metrics["cost/money"] > 0
     with RunLog(config, home, attempt):  # tried again
         pass
     again = find_run(connect(home), home, attempt)
