@@ -6,9 +6,10 @@ import math
 from typing import TYPE_CHECKING
 
 from pipelines.config import KINDS
-from pipelines.config.learning import supports
+from pipelines.config.learning import NETWORKS, supports
 from pipelines.environment import variable
 from pipelines.progress import log
+from pipelines.training.distributed import connect_ray
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
@@ -19,22 +20,31 @@ if TYPE_CHECKING:
 
 MARGIN = 0.01  # of the best loss, which a simpler model may be worse by
 CANDIDATES = ("linear", "gradient_boosting", "tabm")
+MOST_ROWS = 5_000_000  # that scikit-learn gets: it copies them as float64, in memory
 
 
 def fit_candidates(job: FitJob) -> list[Fitted]:
     """Every candidate that can do what is asked, fitted: on a cluster the estimators beside the network."""
-    jobs = [
-        candidate(job, kind) for kind in CANDIDATES if supports(kind, job.description.model, job.training)
-    ]
+    jobs = [candidate(job, kind) for kind in candidates(job)]
     if variable("RAY_ADDRESS") is None:
         return [fit(one) for one in jobs]
     import ray
 
+    connect_ray()
     # One CPU each: the network's worker has another, and what must wait for it does.
     task = ray.remote(num_cpus=1, max_retries=job.training.failures)(fit_metered)
     beside = [task.remote(one) for one in jobs if not one.description.network]
     networks = [fit(one) for one in jobs if one.description.network]
     return [*ray.get(beside), *networks]
+
+
+def candidates(job: FitJob) -> list[str]:
+    """The kinds that can learn what is asked from so many rows."""
+    import numpy as np
+
+    many = len(np.load(job.arrays / "y.npy", mmap_mode="r")) > MOST_ROWS
+    kinds = [kind for kind in CANDIDATES if kind in NETWORKS or not many]
+    return [kind for kind in kinds if supports(kind, job.description.model, job.training)]
 
 
 def fit_metered(job: FitJob) -> Fitted:

@@ -65,7 +65,8 @@ def measure(job: FitJob) -> NDArray[np.float64]:
     )
     outputs = torch.from_numpy(as_outputs(answers, bool(job.description.classes)))
     target = torch.from_numpy(data["y_validation"])
-    losses: NDArray[np.float64] = row_losses(outputs, target, job.description, job.training, job.bundle).double().numpy()
+    found = row_losses(outputs, target, job.description, job.training, job.bundle)
+    losses: NDArray[np.float64] = found.double().numpy()
     np.save(job.place / "losses.npy", losses)
     return losses
 

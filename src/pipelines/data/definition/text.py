@@ -51,8 +51,8 @@ split:
   validation: 0.2           # stops the training in time
   test: 0.2                 # judges the model; never seen in training
 
-# auto tries linear, gradient_boosting and tabm (a network), and takes the simplest that is as good as the best.
-# Or one of these, or mlp, or module:function that builds a torch module.
+# auto tries linear, gradient_boosting and tabm (a network), and takes the simplest that is as good as the
+# best. Or one of these, or mlp, or module:function that builds a torch module.
 model: auto
 
 training:
