@@ -86,7 +86,7 @@ class TrialLog:
         began, seconds = self.since.get(trial.number, (time.monotonic(), trial.seconds))
         spent = round(seconds + time.monotonic() - began, 3)
         self.trials[trial.number] = trial.model_copy(
-            update={**changed, "seconds": spent, "at": round(self.elapsed, 3)}
+            update={**changed, "seconds": spent, "at": round(self.elapsed, 6)}
         )
 
     def write(self) -> None:

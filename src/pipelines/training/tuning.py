@@ -76,7 +76,7 @@ def search(job: FitJob, tuning: Tuning, folder: AttemptFolder, trials: TrialLog)
     # It warns of each trial that it finds no file that a logger would have written.
     logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
     connect_ray()
-    shares = plan_trials(job, tuning)
+    shares = plan_trials(job, tuning, alive_nodes())
     log.info(
         "Tuning %s: up to %d trials%s, %d at a time",
         job.description.kind,
@@ -163,28 +163,33 @@ class Teller:
             file.write(json.dumps(row) + "\n")
 
 
-def plan_trials(job: FitJob, tuning: Tuning) -> Shares:
+def plan_trials(job: FitJob, tuning: Tuning, nodes: list[dict[str, float]]) -> Shares:
     """As many at a time as there are CPUs (or GPUs, where networks use them), the rest shared among them.
 
-    Raises EvergreenError where the cluster can never give what is asked.
+    `nodes` are the resources of each node. Raises EvergreenError where they can never give what is asked.
     """
-    import ray
-
-    have = ray.cluster_resources()
-    cpus, gpus = int(have.get("CPU", 0)), float(have.get("GPU", 0))
-    each = job.training.gpus if job.training.gpus != "auto" else float(min(1, gpus))
-    share = float(each) if job.description.network else 0.0
+    cpus = sum(int(node.get("CPU", 0)) for node in nodes)
+    gpus = sum(node.get("GPU", 0.0) for node in nodes)
+    each = min(1.0, gpus) if job.training.gpus == "auto" else float(job.training.gpus)
+    share = each if job.description.network else 0.0
     most = min(cpus, int(gpus / share)) if share else cpus
-    asked = most if tuning.concurrent == "auto" else tuning.concurrent
-    if most < 1 or asked > most:
+    asked = max(1, most) if tuning.concurrent == "auto" else tuning.concurrent
+    if asked > most:
         raise EvergreenError(
-            f"tuning.concurrent: {max(1, asked)} trials at a time with {share:g} GPUs each were asked for,"
+            f"tuning.concurrent: {asked} trials at a time with {share:g} GPUs each were asked for,"
             f" but the cluster has {cpus} CPUs and {gpus:g} GPUs in all.",
             f"Ask for at most {most}." if most else "Ask for less with training.gpus.",
         )
     concurrent = min(asked, tuning.trials)
-    largest = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"])
+    largest = max(int(node.get("CPU", 0)) for node in nodes)
     return Shares(concurrent, max(1, min(cpus // concurrent, largest)), share)
+
+
+def alive_nodes() -> list[dict[str, float]]:
+    """The resources of each node of the cluster."""
+    import ray
+
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def leave_ray(training: Training) -> None:

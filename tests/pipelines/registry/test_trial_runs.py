@@ -13,6 +13,7 @@ from pipelines.registry.mlflow_store import connect, experiment_id
 from pipelines.registry.trial_runs import create_child, log_trials
 from pipelines.training.folder import AttemptFolder
 
+SNAPSHOT = Snapshot(pipeline="trips", uri="trips", version=0, rows=9, fingerprint="f")
 TRIALS = [
     Trial(
         number=0,
@@ -39,10 +40,7 @@ def tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A client, the attempt's run and the attempt, whose folder has the log of three trials."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     home = Home(tmp_path / "home")
-    snapshot = Snapshot.model_construct(id="trips@0", fingerprint="f")
-    attempt = Attempt.model_construct(
-        id="trips-1", pipeline="trips", snapshot=snapshot, folder=str(tmp_path / "attempt"), cause=None
-    )
+    attempt = Attempt(id="trips-1", pipeline="trips", snapshot=SNAPSHOT, folder=str(tmp_path / "attempt"))
     folder = AttemptFolder.of(attempt)
     folder.root.mkdir()
     folder.trials.write_text("".join(f"{trial.model_dump_json()}\n" for trial in TRIALS))

@@ -16,19 +16,21 @@ from typing import Any
 
 import pytest
 
-from pipelines.config import PipelineConfig
+from pipelines.config import Model, PipelineConfig, Training, Tuning
 from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.environment import child_environment
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
+from pipelines.models.bundle import Description
 from pipelines.records import Attempt, Trial
 from pipelines.splitting import split_rows
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.fitting import plan_job
 from pipelines.training.folder import AttemptFolder
+from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, search_space
 from pipelines.training.trials import TrialLog, best_trial, read_trials
-from pipelines.training.tuning import plan_trials, tune
+from pipelines.training.tuning import Shares, plan_trials, tune
 
 Plan = Callable[..., tuple[PipelineConfig, Attempt, AttemptFolder]]
 
@@ -39,7 +41,9 @@ def plan(tmp_path: Path, table: Any, define: Any, keep: Any) -> Plan:
 
     def make(rows: int = 400, **sections: Any) -> tuple[PipelineConfig, Attempt, AttemptFolder]:
         home = Home(tmp_path)
-        training = {"epochs": 12, "batch_size": 32, "refit": False} | sections.pop("training", {})
+        training = {"epochs": 20, "batch_size": 32, "refit": False, "clip": None} | sections.pop(
+            "training", {}
+        )
         sections = {"model": {"kind": "mlp", "width": 16}, "split": {"by": "random"}} | sections
         config = define(training=training, **sections)
         attempt = plan_attempt(config, home, keep(table(rows), home), None)
@@ -50,6 +54,31 @@ def plan(tmp_path: Path, table: Any, define: Any, keep: Any) -> Plan:
         return config, attempt, folder
 
     return make
+
+
+@pytest.fixture
+def job() -> FitJob:
+    description = Description(
+        kind="mlp",
+        task="regression",
+        target="y",
+        timestamp=None,
+        types={},
+        classes=[],
+        bins=[[0.0]],
+        cardinalities=[],
+        model=Model(kind="mlp"),
+    )
+    here = Path("/nowhere")
+    return FitJob(
+        name="job",
+        root=here,
+        arrays=here,
+        place=here,
+        description=description,
+        metric="rmse",
+        training=Training(),
+    )
 
 
 def drive(folder: AttemptFolder) -> subprocess.Popen[bytes]:
@@ -67,8 +96,9 @@ def ended(folder: AttemptFolder) -> dict[int, Trial]:
 
 @pytest.mark.slow
 def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> None:
-    space = {"width": [8, 24], "depth": [1, 2]}
-    _, _, folder = plan(tuning={"trials": 7, "concurrent": 2, "space": space}, training={"epochs": 40})
+    rates = {"choices": [0.002, 0.02, 1e30]}  # one of them is too much
+    space = {"width": [8, 24], "depth": [1, 2], "learning_rate": rates}
+    config, attempt, folder = plan(tuning={"trials": 7, "concurrent": 1, "space": space})
     first = drive(folder)
     while len(ended(folder)) < 2:
         assert first.poll() is None, folder.log.read_text()
@@ -93,40 +123,49 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert {name: model[name] for name in ("width", "depth", "dropout")} == {
         name: best.settings[name] for name in ("width", "depth", "dropout")
     }
+    failed = [t for t in after.values() if t.status == "failed"]
+    assert {t.settings["learning_rate"] for t in failed} == {1e30}
+    assert all("loss" in str(t.reason) for t in failed)
     told = [row for row in folder.read_epochs() if row["model"] == "tuning"]
     assert told[-1]["epoch"] == told[-1]["epochs"] == 7
     assert any(path.name.startswith("trial-") for path in folder.usage.iterdir())
-
-
-@pytest.mark.slow
-def test_what_cannot_be_had_is_said_and_a_trial_that_fails_ends_itself_alone(plan: Plan) -> None:
-    import ray
-
-    rates = {"learning_rate": {"choices": [0.002, 1e30]}}
-    config, attempt, folder = plan(tuning={"trials": 4, "space": rates}, training={"epochs": 2, "clip": None})
-    parts = split_rows(read_snapshot(attempt.snapshot), config)
-    job, tuning = plan_job(config, attempt, folder, parts, False), config.tuning
-    assert tuning is not None
-    ray.init(num_cpus=2, include_dashboard=False)
-    try:
-        with pytest.raises(EvergreenError, match=r"9 trials at a time .* has 2 CPUs and 0 GPUs in all"):
-            plan_trials(job, tuning.model_copy(update={"concurrent": 9}))
-        with pytest.raises(EvergreenError, match=r"with 1 GPUs each .* 0 GPUs in all"):
-            plan_trials(
-                job.model_copy(update={"training": job.training.model_copy(update={"gpus": 1})}), tuning
-            )
-        assert plan_trials(job, tuning).concurrent == 2
-        found = tune(job, tuning)
-    finally:
-        ray.shutdown()
-    trials = read_trials(folder.trials)
-    failed = [t for t in trials if t.status == "failed"]
-    assert failed
-    assert all(t.settings["learning_rate"] == 1e30 and "loss" in str(t.reason) for t in failed)
-    assert trials[0].settings["learning_rate"] == 0.002 == found.training.learning_rate
     assert list(folder.candidates.glob("trial-*")) == []
-    assert tune(job, tuning) == found  # asked again: no search, no Ray
-    assert not ray.is_initialized()
+
+    assert config.tuning is not None
+    parts = split_rows(read_snapshot(attempt.snapshot), config)
+    again = tune(plan_job(config, attempt, folder, parts, False), config.tuning)
+    assert again.training.learning_rate == best.settings["learning_rate"]
+    assert "ray" not in sys.modules  # it is known, and no search
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "gpus", "shares"),
+    [
+        ([(2, 0)], "auto", "auto", (2, 1, 0)),
+        ([(8, 0)], "auto", "auto", (5, 1, 0)),  # no more than there are trials
+        ([(8, 0)], 2, "auto", (2, 4, 0)),
+        ([(4, 0), (4, 0)], 1, "auto", (1, 4, 0)),  # no more than a node has
+        ([(16, 2)], "auto", "auto", (2, 8, 1)),
+        ([(16, 1)], "auto", 0.25, (4, 4, 0.25)),
+    ],
+)
+def test_trials_share_what_there_is(nodes: Any, asked: Any, gpus: Any, shares: Any, job: FitJob) -> None:
+    job = job.model_copy(update={"training": job.training.model_copy(update={"gpus": gpus})})
+    there = [{"CPU": cpu, "GPU": gpu} for cpu, gpu in nodes]
+    assert plan_trials(job, Tuning(trials=5, concurrent=asked), there) == Shares(*shares)
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpus", "words"),
+    [
+        (9, "auto", "9 trials at a time with 0 GPUs each were asked for, but the cluster has 2 CPUs"),
+        ("auto", 1, "1 trials at a time with 1 GPUs each .* and 0 GPUs in all"),
+    ],
+)
+def test_what_can_never_be_had_is_said(asked: Any, gpus: Any, words: str, job: FitJob) -> None:
+    job = job.model_copy(update={"training": job.training.model_copy(update={"gpus": gpus})})
+    with pytest.raises(EvergreenError, match=words):
+        plan_trials(job, Tuning(concurrent=asked), [{"CPU": 2.0}])
 
 
 # ------------------------------------------------------------------------------------ what is known
