@@ -67,9 +67,7 @@ def test_killed_at_a_random_moment_it_ends_as_if_nothing_had_been(
         training.call()
         ending = training.ending()
     took = time.monotonic() - training.started
-    print(
-        f"round {number}, seed {SEED}: {victim} after {moment:.1f} s and {before} epochs, {took:.1f} s more"
-    )  # noqa: T201
+    print(f"round {number}, seed {SEED}: {victim} at {moment:.1f} of {took:.1f} s, epoch {before}")  # noqa: T201
     assert ending.result is not None, ending.said
     told = training.told()
     assert sorted(set(told)) == list(range(1, EPOCHS + 1))

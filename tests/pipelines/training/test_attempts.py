@@ -25,7 +25,7 @@ from pipelines.models.bundle import load_bundle
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import fit_model, plan_attempt
 from pipelines.training.folder import AttemptFolder
-from pipelines.training.launchers import is_locked
+from pipelines.training.launchers import is_locked, warm_up
 
 EPOCHS = 100  # long enough for a second caller to start meanwhile, at some 30 ms each
 Plan = Callable[..., tuple[PipelineConfig, Attempt]]
@@ -48,7 +48,14 @@ def plan(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
 @pytest.fixture(scope="module")
 def undisturbed(plan: Plan) -> tuple[PipelineConfig, Attempt, TrainedModel]:
     config, attempt = plan()
-    return config, attempt, fit_model(config, attempt)
+    return config, attempt, fit_model(config, attempt, [SEEN.extend, break_down])
+
+
+SEEN: list[dict[str, Any]] = []
+
+
+def break_down(_rows: list[dict[str, Any]]) -> None:
+    raise ConnectionError("nobody looks on")
 
 
 def raw_epochs(attempt: Attempt) -> list[int]:
@@ -78,6 +85,7 @@ def test_the_loss_falls_and_every_epoch_is_told_once(undisturbed: Any) -> None:
     _, attempt, trained = undisturbed
     epochs = AttemptFolder.of(attempt).read_epochs()
     assert raw_epochs(attempt) == [e["epoch"] for e in epochs] == list(range(1, EPOCHS + 1))
+    assert epochs == SEEN  # by a watch, although another one broke down
     assert epochs[-1]["loss"] < 0.5 * epochs[0]["loss"]
     assert trained.details["validation_loss"] == pytest.approx(min(e["validation"] for e in epochs), abs=1e-6)
     assert trained.details["workers"] == 0
@@ -183,6 +191,30 @@ def wait_until_following(caller: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def test_a_driver_that_hangs_is_ended_and_said(plan: Plan) -> None:
+    config, attempt = plan(
+        training={"stall": "PT2S", "failures": 0, "epochs": 10_000, "patience": 10_000}
+    )
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(fit_model, config, attempt)
+        wait_for_epochs(attempt, 1, lambda: not waiting.done())
+        os.kill(driver_of(attempt), signal.SIGSTOP)
+        with pytest.raises(TrainingFailed, match=r"given up after 1 faults.*no sign of progress for 2 s"):
+            waiting.result()
+    assert not is_locked(AttemptFolder.of(attempt).lock)
+
+
+def test_a_driver_that_was_started_ahead_takes_the_attempt(plan: Plan) -> None:
+    import psutil
+
+    config, attempt = plan(training={"epochs": 2})
+    warm_up()
+    waiting = [p.pid for p in psutil.Process().children() if "--wait" in p.cmdline()]
+    trained = fit_model(config, attempt)
+    assert [driver_of(attempt)] == waiting
+    assert {"start", "import", "prepare", "gather", "epochs", "wind_down"} <= set(trained.parts)
+
+
 # ---------------------------------------------------------------------------------------- what cannot be
 
 
@@ -204,7 +236,9 @@ def test_rows_that_cannot_be_split_are_the_data_s_fault(plan: Plan) -> None:
 
 def test_a_loss_that_is_no_number_names_the_learning_rate(plan: Plan) -> None:
     config, attempt = plan(training={"learning_rate": 1e30})
-    with pytest.raises(TrainingFailed, match=r"nan in epoch 1, batch \d+ of \d+.*ower training.learning_rate"):
+    with pytest.raises(
+        TrainingFailed, match=r"nan in epoch 1, batch \d+ of \d+.*ower training.learning_rate"
+    ):
         fit_model(config, attempt)
 
 
