@@ -17,7 +17,16 @@ from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger, tables
 from pipelines.ledger.store import HEAD, form_of, open_engine
-from pipelines.records import Attempt, Cause, Promotion, ServedModel, Snapshot, TrainedModel, TrainOutcome
+from pipelines.records import (
+    Attempt,
+    Cause,
+    Cost,
+    Promotion,
+    ServedModel,
+    Snapshot,
+    TrainedModel,
+    TrainOutcome,
+)
 
 TRIES = 20
 MORNING = datetime(2026, 1, 1, 8)
@@ -238,3 +247,51 @@ def test_what_is_served_is_the_last_that_was_said(ledger: Ledger) -> None:
     for version in (1, 2):
         ledger.serve(ServedModel(pipeline="trips", version=version, folder="m", files={}))
     assert [s.version for s in ledger.served()] == [2]
+
+
+def test_an_attempt_s_definition_stays_until_it_fails_and_is_tried_again(ledger: Ledger) -> None:
+    """What made the model is what is kept, whatever is installed when it is asked for again."""
+    ledger.start_attempt(attempt(), {"pipeline": "trips"}, {"python": "3.11"})
+    ledger.start_attempt(attempt(), {"pipeline": "trips"}, {"python": "3.12"})
+    row = ledger.attempt("trips-1")
+    assert row is not None
+    assert (row.config, row.environment, row.cost) == ({"pipeline": "trips"}, {"python": "3.11"}, None)
+    ledger.finish_attempt(
+        TrainOutcome(status="failed", pipeline="trips", attempt="trips-1", reason="no room")
+    )
+    ledger.start_attempt(attempt(), {"pipeline": "trips"}, {"python": "3.12"})
+    [row] = ledger.attempts("trips")
+    assert row.environment == {"python": "3.12"}
+    assert ledger.attempt("trips-2") is None
+
+
+def test_an_attempt_s_cost_grows(ledger: Ledger) -> None:
+    ledger.start_attempt(attempt(), {}, {})
+    for seconds in (1.0, 3.0):
+        ledger.record_cost("trips-1", Cost(cpu_seconds=seconds, processes=1))
+    [row] = ledger.attempts("trips")
+    assert Cost.model_validate(row.cost).cpu_seconds == 3
+
+
+def test_a_ledger_of_before_has_its_attempts(home_of_0002: Path) -> None:
+    ledger = Ledger(open_engine(home_of_0002))
+    [row] = ledger.attempts("trips")
+    assert (row.id, row.config, row.cost, row.environment) == ("trips-1", None, None, None)
+
+
+@pytest.fixture
+def home_of_0002(tmp_path: Path) -> Path:
+    """A ledger as the second migration left it, with one attempt."""
+    from alembic import command
+    from alembic.config import Config
+
+    path, config = tmp_path / "old.db", Config()
+    config.set_main_option("script_location", str(Path(tables.__file__).parent / "migrations"))
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        words = "INSERT INTO attempts (id, pipeline, started, attempt) VALUES ('trips-1', 'trips', :at, '{}')"
+        connection.execute(sa.text(words), {"at": "2026-01-01 08:00:00.000000"})
+    engine.dispose()
+    return path

@@ -14,7 +14,7 @@ import pytest
 
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Batch, Promotion, RowCounts, SourceRead, ValidationReport
+from pipelines.records import Batch, Cost, Promotion, RowCounts, SourceRead, ValidationReport
 from pipelines.registration import open_pipeline
 from pipelines.reporting import BatchLine, Story, render_report
 from pipelines.reporting.gather import write_report
@@ -202,3 +202,15 @@ def test_champion_without_windows(empty: Story) -> None:
 
 def test_higher_is_better_is_said(empty: Story) -> None:
     assert "auc, higher is better" in render_report(empty)
+
+
+def test_what_was_used_and_why_a_run_failed_is_said(story: Story) -> None:
+    cost = Cost(cpu_seconds=31.2, gpu_seconds=8, wall_seconds=12, money=0.5, currency="CHF", processes=2)
+    failed = {"status": "failed", "gates": [], "failure": "The loss is <NaN>.", "cost": cost}
+    attempts = [story.attempts[0].model_copy(update=failed), *story.attempts[1:]]
+    costs = {story.champions[0].seq: cost + cost}
+    page = render_report(story.model_copy(update={"attempts": attempts, "costs": costs}))
+    runs, champions = page[page.index('id="h-runs"') :].split('id="h-champions"')
+    for words in ("31.2 CPU s", "8.0 GPU s", "0.5 CHF", "The loss is &lt;NaN&gt;."):
+        assert words in runs
+    assert "62.4 CPU s" in champions
