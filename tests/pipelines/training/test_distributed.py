@@ -1,0 +1,139 @@
+"""Workers learn what one learns; what a cluster can never hold is refused at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.config import Model, Training
+from pipelines.environment import set_environment
+from pipelines.errors import EvergreenError
+from pipelines.models.bundle import Description
+from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
+from pipelines.training.job import FitJob
+from pipelines.training.loop import train_here
+
+CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
+
+
+def job_of(place: Path, **training: Any) -> FitJob:
+    """A small regression on seeded numbers."""
+    x = np.random.default_rng(3).normal(size=(600, 4)).astype("float32")
+    y = (x[:, 0] + x[:, 1] * x[:, 2]).astype("float32")
+    (place / "arrays").mkdir(parents=True)
+    parts = {"x": x[:500], "y": y[:500], "weight": np.ones(500, "float32")}
+    for name, array in (parts | {"x_validation": x[500:], "y_validation": y[500:]}).items():
+        np.save(place / "arrays" / f"{name}.npy", array)
+    return FitJob(
+        name=place.name,
+        root=place,
+        arrays=place / "arrays",
+        place=place,
+        description=Description(
+            kind="mlp",
+            task="regression",
+            target="y",
+            timestamp=None,
+            types={},
+            classes=[],
+            bins=[[-2.0, 0.0, 2.0]] * 4,
+            cardinalities=[],
+            model=Model(kind="mlp", width=16, dropout=0.0),
+        ),
+        metric="rmse",
+        training=Training(**{"epochs": 3, "batch_size": 100, **training}),
+    )
+
+
+def weights_of(job: FitJob) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(job.bundle / "weights.pt", weights_only=True)
+    return found
+
+
+def told_by(job: FitJob) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (job.root / "progress.jsonl").read_text().splitlines()]
+
+
+# ---------------------------------------------------------------------------------------------- what there is
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "expected"),
+    [
+        ([CPUS], {}, Resources(1, 4)),
+        ([CPUS], {"workers": 2}, Resources(2, 2)),
+        ([CPUS, CPUS], {"workers": 1}, Resources(1, 4)),
+        ([CPUS], {"workers": [1, 8]}, Resources((1, 8), 1)),
+        ([GPUS, GPUS], {}, Resources(4, 8, 1.0)),
+        ([GPUS], {"gpus": 0.5}, Resources(4, 4, 0.5)),
+        ([GPUS], {"gpus": 0, "workers": 3}, Resources(3, 5)),
+    ],
+)
+def test_workers_get_what_the_nodes_have(
+    nodes: list[dict[str, float]], asked: dict[str, Any], expected: Resources
+) -> None:
+    assert divide(nodes, Training(**asked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "asked", "words"),
+    [
+        ([CPUS], {"workers": 5}, "4 CPUs and 0 GPUs on 1 nodes in all, room for 4"),
+        ([CPUS], {"workers": [6, 8]}, "6 asked for"),
+        ([CPUS], {"workers": 1, "gpus": 1}, "room for 0"),
+        ([GPUS, GPUS], {"workers": 1, "gpus": 4}, "room for 0"),
+    ],
+)
+def test_what_no_node_can_hold_is_refused_with_what_there_is(
+    nodes: list[dict[str, float]], asked: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(EvergreenError, match=words):
+        divide(nodes, Training(**asked))
+
+
+def test_without_a_cluster_the_driver_trains_by_itself() -> None:
+    if not os.environ.get("RAY_ADDRESS"):
+        assert plan_resources(Training()) == plan_resources(Training(workers=0)) == Resources(0)
+
+
+# ------------------------------------------------------------------------------------------------ Ray Train
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A cluster of two CPUs for all tests here."""
+    import ray
+
+    set_environment({"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1", "RAY_CHDIR_TO_TRIAL_DIR": "0"})
+    ray.init(num_cpus=2, include_dashboard=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strategy: str) -> None:
+    alone, together = job_of(tmp_path / "alone"), job_of(tmp_path / strategy, strategy=strategy)
+    train_here(alone)
+    train_on_workers(together, Resources(2, cpus=1))
+    expected, found = weights_of(alone), weights_of(together)
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-3, atol=1e-4)
+    assert [row["loss"] for row in told_by(together)] == pytest.approx(
+        [row["loss"] for row in told_by(alone)], rel=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_ends_the_workers_at_once(cluster: None, tmp_path: Path) -> None:
+    job = job_of(tmp_path / "diverging", learning_rate=1e30, clip=None, failures=3)
+    with pytest.raises(EvergreenError, match=r"epoch 1, batch \d of 5"):
+        train_on_workers(job, Resources(1, cpus=1))

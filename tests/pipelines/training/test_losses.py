@@ -1,0 +1,102 @@
+"""The loss of each row: ensembles, quantiles, and the same numbers as torch and the evaluation give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.config import METRICS, Model, Training
+from pipelines.evaluation.metrics import score_metric
+from pipelines.models.bundle import Description
+from pipelines.training.losses import pinball, row_losses
+from pipelines.training.scores import predicted, score
+
+NUMBERS = st.floats(-50, 50, width=32)
+
+
+def describe(task: str, **model: Any) -> Description:
+    return Description(
+        kind="mlp",
+        task=task,  # type: ignore[arg-type]  # pydantic checks it
+        target="y",
+        timestamp=None,
+        types={},
+        classes=[] if task == "regression" else ["a", "b"] + ["c"] * (task == "multiclass"),
+        mean=5.0,
+        scale=3.0,
+        bins=[],
+        cardinalities=[],
+        model=Model(**model),
+    )
+
+
+def losses(outputs: torch.Tensor, target: torch.Tensor, task: str, loss: str = "auto", **model: Any) -> Any:
+    return row_losses(outputs, target, describe(task, **model), Training(loss=loss), Path())
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "huber", "cross_entropy", "focal"])
+@given(data=st.data())
+@settings(max_examples=20, deadline=None)
+def test_an_ensemble_of_one_is_a_single_network_and_of_equals_the_same(loss: str, data: Any) -> None:
+    regression = loss in ("squared", "absolute", "huber")
+    width = 1 if regression else 3
+    values = data.draw(st.lists(st.tuples(*[NUMBERS] * width), min_size=1, max_size=8))
+    outputs = torch.tensor(values)
+    target = torch.zeros(len(values), dtype=torch.float32 if regression else torch.int64)
+    task = "regression" if regression else "multiclass"
+    single = losses(outputs, target, task, loss)
+    assert single.shape == (len(values),)
+    assert (single >= 0).all()
+    for members in (1, 3):
+        ensemble = losses(outputs[:, None].repeat(1, members, 1), target, task, loss)
+        torch.testing.assert_close(ensemble, single)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=20), st.floats(0.05, 0.95))
+@settings(max_examples=30, deadline=None)
+def test_no_constant_has_a_smaller_pinball_loss_than_the_quantile(values: list[float], level: float) -> None:
+    target = torch.tensor(values)
+    best = torch.tensor(np.quantile(values, level, method="inverted_cdf"), dtype=torch.float32)
+
+    def mean(constant: torch.Tensor) -> float:
+        return float(pinball(constant.expand(len(target), 1), target, [level]).mean())
+
+    assert mean(best) <= min(mean(value) for value in target) + 1e-3
+
+
+def test_quantiles_add_their_loss_and_a_class_never_seen_has_none() -> None:
+    outputs, target = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([0.0])
+    assert float(losses(outputs, target, "regression", quantiles=[0.1, 0.9])) == pytest.approx(1.0 + 0.2 / 2)
+    assert float(losses(torch.zeros(1, 2), torch.tensor([-1]), "binary")) == 0.0
+
+
+def test_a_focal_loss_cares_less_about_what_is_right() -> None:
+    outputs, target = torch.tensor([[0.0, 0.0], [0.0, 4.0]]), torch.tensor([1, 1])
+    share = losses(outputs, target, "binary", "focal") / losses(outputs, target, "binary")
+    assert share[0] == pytest.approx(0.25)
+    assert share[1] < 0.001
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_epochs_are_told_the_same_metric_that_the_evaluation_measures(task: str) -> None:
+    rng, description = np.random.default_rng(0), describe(task)
+    classes = description.classes
+    outputs = torch.tensor(rng.normal(size=(60, max(1, len(classes)))).round(1), dtype=torch.float32)
+    codes = rng.integers(0, len(classes), 60) if classes else rng.normal(size=60).astype("float32")
+    found, target = predicted(outputs, description), torch.tensor(codes)
+    if classes:
+        frame = pd.DataFrame(found.double().numpy(), columns=[f"p_{name}" for name in classes])
+        frame["prediction"] = [classes[i] for i in found.argmax(1)]
+        truth: Any = pd.Series([classes[i] for i in codes])
+    else:
+        frame = pd.DataFrame({"prediction": found.double().numpy() * 3 + 5})
+        truth = pd.Series(codes.astype("float64") * 3 + 5)
+    for metric in METRICS[task]:  # type: ignore[index]  # a task's name
+        assert score(metric, found, target, description) == pytest.approx(score_metric(metric, truth, frame))
