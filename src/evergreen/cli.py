@@ -12,6 +12,7 @@ from evergreen import views
 from evergreen.console import Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
 from evergreen.quarantine import ingest, quarantine
+from evergreen.reproduce import reproduce
 from evergreen.trace import trace
 from pipelines.home import Home
 
@@ -217,4 +218,5 @@ def report(
 command(app)(data)
 command(app)(ingest)
 command(app)(quarantine)
+command(app)(reproduce)
 command(app)(trace)

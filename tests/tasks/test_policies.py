@@ -32,6 +32,8 @@ POLICY = {
     "vacuum_pipeline": (0, None, False),
     "validate_batch": (0, None, False),
     "fit_model": (0, None, False),
+    "train_again": (0, None, False),
+    "compare_versions": (0, None, False),
     "evaluate_model": (0, None, True),
     "keep_reference": (0, None, False),
     "log_attempt": (2, None, False),

@@ -46,8 +46,11 @@ class PipelineConfig(Section):
     def feature_columns(self) -> list[str]:
         """The columns that the model sees, in the order of the definition."""
         skipped = {self.data.target, self.data.timestamp}
+        texts = self.features is not None  # only features of one's own make something of a text
         return [
-            c for c, spec in self.columns.items() if spec.use and c not in skipped and spec.type != "text"
+            c
+            for c, spec in self.columns.items()
+            if spec.use and c not in skipped and (texts or spec.type != "text")
         ]
 
     @model_validator(mode="after")

@@ -18,13 +18,13 @@ BOOSTING_LOSSES = {"auto": "squared_error", "squared": "squared_error", "absolut
 
 def fit_estimator(job: FitJob) -> dict[str, float]:
     """Fit and put the estimator into the bundle; numbers worth keeping, `epochs` are rounds of boosting."""
-    import skops.io
+    from pipelines.models import skops_file
 
     data = load_arrays(job.arrays)
     fit = fit_linear if job.description.kind == "linear" else fit_boosting
     fitted = fit(job, data)
     parts = fitted if isinstance(fitted, list) else [fitted]
-    skops.io.dump(fitted, job.bundle / "estimator.skops")
+    skops_file.dump(fitted, job.bundle / "estimator.skops")
     rounds = max(getattr(part, "n_iter_", 1) for part in parts)
     return {"best_epoch": float(rounds)} if job.description.kind == "gradient_boosting" else {}
 

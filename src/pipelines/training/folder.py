@@ -92,6 +92,11 @@ class AttemptFolder:
         return self.root / "arrays"
 
     @property
+    def code(self) -> Path:
+        """The user's own modules, as they were when the attempt began."""
+        return self.root / "code"
+
+    @property
     def candidates(self) -> Path:
         """A folder for each model that was tried."""
         return self.root / "candidates"
