@@ -94,7 +94,7 @@ def accounted(config: PipelineConfig, home: Home, attempt: Attempt) -> Iterator[
         )
         Ledger.open(home).finish_attempt(failed)
         raise
-    log.info("Trained: %s", describe_cost(settle_cost(home, attempt.id)) or "nothing was used")
+    log.info("Attempt %s is trained: %s", attempt.id, describe_cost(settle_cost(home, attempt.id)))
 
 
 def known_outcome(

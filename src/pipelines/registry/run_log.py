@@ -39,6 +39,7 @@ SECONDS = 2.0  # between two batches of epochs
 LAST_SECONDS = 5.0  # for the last batch, where a server hangs
 MOST_METRICS = 1000  # that MLflow takes at a time
 MEGABYTE = 1e6
+ONE_AT_A_TIME = threading.Lock()  # of trainings in this process: who comes first makes the store
 # MLflow's own names for what a machine does: the UI's tab of system metrics shows what is called so.
 DEVICE = {
     "cpu_percent": ("system/cpu_utilization_percentage", 1.0),
@@ -85,7 +86,8 @@ class RunLog:
         while not over:
             try:
                 if answers(tracking_uri(self.home)):
-                    self._send()
+                    with ONE_AT_A_TIME:
+                        self._send()
             except Exception as error:  # noqa: BLE001  (MLflow is for looking at; the training goes on)
                 if not self._complained:
                     log.warning("MLflow does not take epochs: %s: %s", type(error).__name__, error)
