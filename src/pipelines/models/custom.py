@@ -127,6 +127,20 @@ def fit_own(
     return step, x
 
 
+def keep_own(reference: str, step: Any, path: Path) -> None:
+    """Write the fitted features. Raises ConfigError where they hold what no skops file can."""
+    from pipelines.models import skops_file
+
+    try:
+        skops_file.dump(step, path)
+    except Exception as error:
+        raise ConfigError(
+            f"features: what {reference} gave cannot be kept once it is fitted:"
+            f" {type(error).__name__}: {error}.",
+            "Keep numbers, texts, arrays and scikit-learn's objects in it: no functions, files or tensors.",
+        ) from error
+
+
 def transform_own(step: Any, frame: pd.DataFrame, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Later rows by the fitted features. Raises DataError where they cannot be used."""
     try:

@@ -52,7 +52,10 @@ def prepare_arrays(
     }
     for name in NAMES:
         np.save(folder / f"{name}.npy", arrays[name])
-    skops_file.dump(step, folder / FEATURES)
+    if config.features is None:
+        skops_file.dump(step, folder / FEATURES)
+    else:
+        custom.keep_own(config.features, step, folder / FEATURES)
     check_own(config, description, folder)
     (folder / DESCRIPTION).write_text(description.model_dump_json())
     return description
