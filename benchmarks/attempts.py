@@ -1,0 +1,100 @@
+"""The fixed cost of an attempt: wall time of `fit_model` less preparation and epochs.
+
+    python benchmarks/attempts.py [--rounds 3] [--workers 1 2] [--no-cluster] [--json]
+
+Local mode without and with a driver that is started ahead while rows are read, as the flow does it; then on
+a Ray cluster of its own, started as `evergreen up` starts it, after one training that warms it. `prepare` and `epochs` are the training's own; `start`, `import`, `gather` (until the first epoch), `between`,
+`wind_down` and what the caller waits longer are the fixed cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from pipelines.environment import set_environment, silence_telemetry
+
+ROWS = 2_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--no-cluster", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    words = parser.parse_args()
+    silence_telemetry()
+    os.environ.pop("RAY_ADDRESS", None)
+    with tempfile.TemporaryDirectory(prefix="evergreen-bench-") as folder:
+        found = measure_all(Path(folder), words)
+    sys.stdout.write((json.dumps(found) if words.json else render(found)) + "\n")
+
+
+def measure_all(folder: Path, words: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Medians of the seconds of each part, by setting."""
+    from pipelines.home import Home
+    from pipelines.training.launchers import warm_up
+    from tests.faults.training.cluster import Cluster
+
+    found = {}
+    for name, ahead in (("local, cold", False), ("local, started ahead", True)):
+        rounds = []
+        for number in range(words.rounds):
+            if ahead:
+                warm_up()
+                time.sleep(8)  # as long as the flow reads and checks rows
+            rounds.append(measure(folder / f"{name}-{number}", workers=0))
+        found[name] = medians(rounds)
+    if words.no_cluster:
+        return found
+    cluster = Cluster(Home(folder / "cluster"))
+    cluster.up()
+    try:
+        set_environment(cluster.settings)
+        for workers in words.workers:
+            measure(folder / f"warm-{workers}", workers=workers)
+            rounds = [measure(folder / f"{workers}-{n}", workers=workers) for n in range(words.rounds)]
+            found[f"{workers} workers"] = medians(rounds)
+    finally:
+        cluster.down()
+    return found
+
+
+def measure(root: Path, workers: int) -> dict[str, float]:
+    """Seconds of one training of five epochs."""
+    from pipelines.home import Home
+    from pipelines.training.attempts import fit_model, plan_attempt
+    from tests.pipelines.conftest import definition, keep_rows, trips
+
+    training = {"epochs": 5, "patience": 5, "batch_size": 64, "workers": workers, "refit": False}
+    config, home = definition(training=training, split={"by": "random"}), Home(root)
+    attempt = plan_attempt(config, home, keep_rows(trips(ROWS), home), None)
+    started = time.monotonic()
+    parts: dict[str, float] = fit_model(config, attempt, []).parts
+    wall = time.monotonic() - started
+    return {"wall": wall, "fixed": wall - parts["prepare"] - parts["epochs"], **parts}
+
+
+def medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: round(statistics.median(r[name] for r in rounds), 2) for name in rounds[0]}
+
+
+def render(found: dict[str, Any]) -> str:
+    lines = [f"seconds, medians; load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"]
+    for name, parts in found.items():
+        lines.append(f"{name:>21}: " + ", ".join(f"{part} {value:.2f}" for part, value in parts.items()))
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
