@@ -3,8 +3,9 @@
     python benchmarks/attempts.py [--rounds 3] [--workers 1 2] [--no-cluster] [--json]
 
 Local mode without and with a driver that is started ahead while rows are read, as the flow does it; then on
-a Ray cluster of its own, started as `evergreen up` starts it, after one training that warms it. `prepare` and `epochs` are the training's own; `start`, `import`, `gather` (until the first epoch), `between`,
-`wind_down` and what the caller waits longer are the fixed cost.
+a Ray cluster of its own, started as `evergreen up` starts it, after one training that warms it. `prepare` and
+`epochs` are the training's own; `start`, `import`, `gather` (until the first epoch), `between`, `wind_down`
+and what the caller waits longer are the fixed cost.
 """
 
 from __future__ import annotations
