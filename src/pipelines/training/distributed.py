@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
-from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.errors import ConfigError, EvergreenError, TrainingFailed
 from pipelines.training.job import FitJob
 
 Workers = int | tuple[int, int]
@@ -50,8 +50,13 @@ def plan_resources(training: Training) -> Resources:
 
     `auto` is a worker for each GPU, or one on a cluster without; without a cluster the driver's own process,
     and then Ray is not imported. Raises EvergreenError, at once, where the nodes that are there can never
-    hold so many: Ray would wait for them.
+    hold so many: Ray would wait for them; ConfigError where rows are to be streamed.
     """
+    if training.stream is True:
+        raise ConfigError(
+            "training.stream: true, but rows cannot be streamed yet: they are prepared in memory.",
+            "Leave it at auto.",
+        )
     asked = training.workers
     if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS")):
         return Resources(0)

@@ -103,6 +103,11 @@ def test_without_a_cluster_the_driver_trains_by_itself() -> None:
         assert plan_resources(Training()) == plan_resources(Training(workers=0)) == Resources(0)
 
 
+def test_streaming_is_refused_rather_than_forgotten() -> None:
+    with pytest.raises(EvergreenError, match=r"training\.stream"):
+        plan_resources(Training(stream=True))
+
+
 # ------------------------------------------------------------------------------------------------ Ray Train
 
 
