@@ -79,7 +79,9 @@ def fit_model(
         }
         write_whole(folder.spec, json.dumps(spec))
         folder.error.unlink(missing_ok=True)
-        follow(choose_launcher(attempt), attempt, config.training, watches or [EpochLog()])
+        follow(
+            choose_launcher(attempt), attempt, config.training, [EpochLog()] if watches is None else watches
+        )
     return TrainedModel.model_validate_json(folder.result.read_text())
 
 
