@@ -195,8 +195,8 @@ class TrainedModel(Record):
 class Trial(Record):
     """One trial of a tuning: settings of `model` and `training` by name, and how it went.
 
-    `losses` are the validation losses, epoch by epoch; `best` is the least of them. `stopped early` is by ASHA
-    or at the end of the time; `failed` has its reason. `at` are seconds since the tuning began, without the
+    `losses` are the validation losses, epoch by epoch; `best` is the least of them. `stopped early` is by
+    ASHA or at the end of the time; `failed` has its reason. `at` are seconds since the tuning began, less the
     time in which no process of it lived.
     """
 
