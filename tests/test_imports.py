@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[1]
 HEAVY = {"torch", "ray", "mlflow", "evidently", "great_expectations", "deltalake", "duckdb", "sklearn"}
 # These run inside a tool's own process, or are that tool's side of an adapter.
 OWN_PROCESS = {
-    "pipelines.models.network": "torch",
+    "pipelines.models.embedding": "torch",
+    "pipelines.models.mlp": "torch",
+    "pipelines.models.tabm": "torch",
+    "pipelines.models.scaling": "sklearn",
     "pipelines.registry.pyfunc_model": "mlflow",
     "pipelines.training.trial_hooks": "ray",
     "pipelines.validation.engine": "great_expectations",
