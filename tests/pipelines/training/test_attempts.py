@@ -192,9 +192,7 @@ def wait_until_following(caller: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_driver_that_hangs_is_ended_and_said(plan: Plan) -> None:
-    config, attempt = plan(
-        training={"stall": "PT2S", "failures": 0, "epochs": 10_000, "patience": 10_000}
-    )
+    config, attempt = plan(training={"stall": "PT2S", "failures": 0, "epochs": 10_000, "patience": 10_000})
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fit_model, config, attempt)
         wait_for_epochs(attempt, 1, lambda: not waiting.done())
