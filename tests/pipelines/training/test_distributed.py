@@ -122,7 +122,7 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.mark.slow
+@pytest.mark.faults  # not yet run as `slow`: see docs/decisions.md
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strategy: str) -> None:
     alone, together = job_of(tmp_path / "alone"), job_of(tmp_path / strategy, strategy=strategy)
@@ -137,7 +137,7 @@ def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strate
     )
 
 
-@pytest.mark.slow
+@pytest.mark.faults  # not yet run as `slow`: see docs/decisions.md
 def test_a_loss_that_is_no_number_ends_the_workers_at_once(cluster: None, tmp_path: Path) -> None:
     job = job_of(tmp_path / "diverging", learning_rate=1e30, clip=None, failures=3)
     with pytest.raises(EvergreenError, match=r"epoch 1, batch \d of 5"):
