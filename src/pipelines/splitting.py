@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+PARTS = ("train", "validation", "test")
 FEWEST = 10  # rows a part needs before a number measured on it says anything at all
 
 
@@ -31,29 +33,33 @@ def split_rows(frame: pd.DataFrame, config: PipelineConfig) -> Parts:
     Raises DataError where a part would be too small to mean anything.
     """
     position = time_rank(frame, config) if config.split.by == "time" else row_rank(frame)
+    member = assign_parts(position, config)
+    parts = {name: frame[member == number] for number, name in enumerate(PARTS)}
+    check_parts(parts, config)
+    return Parts(**parts)
+
+
+def assign_parts(position: NDArray[np.float64], config: PipelineConfig) -> NDArray[np.int8]:
+    """The number in PARTS of each row, from where it stands between 0 and 1."""
+    import numpy as np
+
     start_test = 1 - config.split.test
-    start_validation = start_test - config.split.validation
-    parts = Parts(
-        train=frame[position < start_validation],
-        validation=frame[(position >= start_validation) & (position < start_test)],
-        test=frame[position >= start_test],
-    )
-    sizes = {"train": len(parts.train), "validation": len(parts.validation), "test": len(parts.test)}
+    bounds = [start_test - config.split.validation, start_test]
+    return np.searchsorted(bounds, position, side="right").astype(np.int8)
+
+
+def check_parts(parts: Mapping[str, pd.DataFrame], config: PipelineConfig) -> None:
+    """Raise DataError where a part is too small, or holds one class only of a classification."""
+    sizes = {name: len(rows) for name, rows in parts.items()}
     if min(sizes.values()) < FEWEST:
         raise DataError(
-            f"{len(frame)} usable rows split into {sizes}; every part needs at least {FEWEST}.",
+            f"{sum(sizes.values())} usable rows split into {sizes}; every part needs at least {FEWEST}.",
             "Add data, or change `split` in the definition.",
         )
-    check_classes(parts, config)
-    return parts
-
-
-def check_classes(parts: Parts, config: PipelineConfig) -> None:
-    """Raise DataError where a part of a classification holds one class only."""
     if config.task == "regression":
         return
-    for name in ("train", "validation", "test"):
-        found = getattr(parts, name)[config.data.target].unique()
+    for name, rows in parts.items():
+        found = rows[config.data.target].unique()
         if len(found) < 2:
             raise DataError(
                 f"The {name} part holds one class only of {config.data.target!r}: {found[0]!r};"

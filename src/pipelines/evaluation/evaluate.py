@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
-from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.environment import child_environment
 from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
 from pipelines.models.bundle import load_bundle
+from pipelines.partition import partition_snapshot
 from pipelines.records import Attempt, Comparison, Evaluation, Interval, ServedModel, TrainedModel
-from pipelines.splitting import split_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,10 +33,11 @@ def evaluate_model(
 
     A champion that cannot answer is an error, not a loss.
     """
-    parts = split_rows(read_snapshot(attempt.snapshot), config)
-    test, target = parts.test, parts.test[config.data.target]
+    rows = partition_snapshot(attempt.snapshot, config)
+    test = rows.table("test")
+    target, learnt = test[config.data.target], rows.table("train", columns=[config.data.target])
     predictions = load_bundle(Path(trained.folder), trained.files).predict(test)
-    baseline_name, baseline = trivial_predictions(config, parts.train, test)
+    baseline_name, baseline = trivial_predictions(config, learnt, test)
     compare = Paired(config.metric, target)
     with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
         smoke = beside.submit(smoke_test, trained, test.head(SMOKE_ROWS), predictions.head(SMOKE_ROWS))
@@ -59,11 +60,9 @@ class Paired:
     """The same seeded bootstrap resamples of the test rows for each question, so that answers compare."""
 
     def __init__(self, metric: str, target: pd.Series, draws: int = DRAWS, seed: int = 0) -> None:
-        import numpy as np
 
         self.metric, self.target = metric, target.reset_index(drop=True)
-        draw = np.random.default_rng(seed).integers
-        self.samples = draw(0, len(target), (draws, len(target)), dtype=np.int32)
+        self.draws, self.seed = draws, seed
         self._kept: dict[int, tuple[pd.DataFrame, NDArray[np.float64]]] = {}
 
     def interval(self, predictions: pd.DataFrame) -> Interval:
@@ -80,10 +79,20 @@ class Paired:
         import numpy as np
 
         if id(predictions) not in self._kept:
-            rows = [np.arange(len(self.target)), *self.samples]
-            scores = [score_metric(self.metric, self.target.iloc[r], predictions.iloc[r]) for r in rows]
+            scores = [
+                score_metric(self.metric, self.target.iloc[r], predictions.iloc[r]) for r in self._rows()
+            ]
             self._kept[id(predictions)] = (predictions, np.array(scores))
         return self._kept[id(predictions)][1]
+
+    def _rows(self) -> Iterator[NDArray[np.integer[Any]]]:
+        """All rows, then each resample, drawn when it is used: all of many rows would fill the memory."""
+        import numpy as np
+
+        count, random = len(self.target), np.random.default_rng(self.seed)
+        yield np.arange(count)
+        for _ in range(self.draws):
+            yield random.integers(0, count, count, dtype=np.int32)
 
     def _interval(self, scores: NDArray[np.float64]) -> Interval:
         import numpy as np

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.config import PipelineConfig
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, writing
 from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
@@ -17,41 +18,35 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipelines.partition import Partition
+
 NAMES = ("x", "y", "weight", "x_validation", "y_validation")
 MAPPED = 2**26  # bytes, from which on an array is mapped: workers share it, and memory need not hold it
 DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
 def prepare_arrays(
-    config: PipelineConfig, train: pd.DataFrame, validation: pd.DataFrame, folder: Path, trend: bool = False
+    config: PipelineConfig, rows: Partition, parts: Parts, folder: Path, trend: bool = False
 ) -> Description:
-    """Fit the features on `train` and write arrays, features and description to `folder`, or find them there.
+    """Fit the features on the rows to learn from and write arrays, features and description to `folder`.
 
     x is float32 (rows, numbers + codes), y float32 of standardised values or int64 of classes, weight float32
-    with mean 1. `validation` may be empty.
+    with mean 1. Of many rows the features are fitted on a sample, and all are transformed piece by piece.
+    What is there from an earlier call is found.
     """
-    import numpy as np
-
     if (folder / DESCRIPTION).exists():
         return Description.model_validate_json((folder / DESCRIPTION).read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    types, target = features.feature_types(config), config.data.target
     keep_code(config, folder / CODE)
-    if config.features is None:
-        step = features.fit_features(train, types, trend)
-        x = features.transform(step, train, types)
-    else:
-        step, x = custom.fit_own(config.features, folder / CODE, train[list(types)], train[target])
-    description = describe_model(config, train[target], step, x)
-    arrays = {
-        "x": x,
-        "y": encode_target(train[target], description),
-        "weight": row_weights(train, config),
-        "x_validation": transform(step, validation, description) if len(validation) else x[:0],
-        "y_validation": encode_target(validation[target], description),
-    }
-    for name in NAMES:
-        np.save(folder / f"{name}.npy", arrays[name])
+    learnt = rows.table(*parts.learn, columns=target_columns(config))
+    step, seen = fit_step(config, rows.sample(*parts.learn), folder, trend)
+    description = describe_model(config, learnt[config.data.target], step, seen)
+    for suffix, names in (("", parts.learn), ("_validation", parts.hold)):
+        found = (transform(step, piece, description) for piece in rows.pieces(*names))
+        write_array(folder / f"x{suffix}.npy", (rows.count(*names), *seen.shape[1:]), found)
+        target = rows.table(*names, columns=[config.data.target])[config.data.target]
+        save_array(folder / f"y{suffix}.npy", encode_target(target, description))
+    save_array(folder / "weight.npy", row_weights(learnt, config))
     if config.features is None:
         skops_file.dump(step, folder / FEATURES)
     else:
@@ -59,6 +54,51 @@ def prepare_arrays(
     check_own(config, description, folder)
     (folder / DESCRIPTION).write_text(description.model_dump_json())
     return description
+
+
+class Parts(NamedTuple):
+    """Which parts of the table are learnt from, and which decide when to stop."""
+
+    learn: tuple[str, ...]
+    hold: tuple[str, ...]
+
+
+TRAIN = Parts(("train",), ("validation",))
+REFIT = Parts(("train", "validation"), ())
+
+
+def target_columns(config: PipelineConfig) -> list[str]:
+    """What a row's target and weight come from."""
+    return list(dict.fromkeys(filter(None, [config.data.target, config.data.timestamp])))
+
+
+def fit_step(
+    config: PipelineConfig, sample: pd.DataFrame, folder: Path, trend: bool
+) -> tuple[Any, NDArray[np.float32]]:
+    """The fitted features, and the sample as they make it."""
+    types = features.feature_types(config)
+    if config.features is not None:
+        return custom.fit_own(config.features, folder / CODE, sample[list(types)], sample[config.data.target])
+    step = features.fit_features(sample, types, trend)
+    return step, features.transform(step, sample, types)
+
+
+def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[NDArray[np.float32]]) -> None:
+    """A .npy file of float32, written piece by piece."""
+    from numpy.lib import format as npy
+
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with writing("the arrays", path, "the training begins anew"), path.open("wb") as file:
+        npy.write_array_header_1_0(file, header)
+        for piece in pieces:
+            file.write(piece.tobytes())
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    import numpy as np
+
+    with writing("the arrays", path, "the training begins anew"):
+        np.save(path, array)
 
 
 def transform(step: Any, frame: pd.DataFrame, description: Description) -> NDArray[np.float32]:

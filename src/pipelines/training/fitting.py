@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 
 from pipelines.config import PipelineConfig
-from pipelines.data.storage.snapshots import read_snapshot
+from pipelines.partition import Partition, partition_snapshot
 from pipelines.progress import log
 from pipelines.records import Attempt
-from pipelines.splitting import Parts, split_rows
-from pipelines.training.arrays import prepare_arrays
+from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
 from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
 from pipelines.training.distributed import plan_resources
 from pipelines.training.families import fit
@@ -17,15 +16,15 @@ from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
 from pipelines.training.tuning import tune, tuning_details
 
-MOST_TREND_ROWS = 100_000  # the newest say as well whether the passing of time tells something
+MOST_TREND_ROWS = 100_000  # say as well as more whether the passing of time tells something
 
 
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
     plan_resources(config.training)  # what cannot be had is said before anything is done
-    parts = split_rows(read_snapshot(attempt.snapshot), config)
-    trend = config.split.by == "time" and config.features is None and trend_helps(config, parts, folder)
-    job = plan_job(config, attempt, folder, parts, trend)
+    rows = partition_snapshot(attempt.snapshot, config)
+    trend = config.split.by == "time" and config.features is None and trend_helps(config, rows, folder)
+    job = plan_job(config, attempt, folder, rows, trend)
     if config.model.kind == "auto":
         job = candidate(job, choose(fit_candidates(job)).kind)
     if config.tuning:
@@ -34,17 +33,17 @@ def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder)
     if config.tuning:
         fitted = fitted.model_copy(update={"details": fitted.details | tuning_details(folder)})
     if config.training.refit:
-        fitted = refit(config, job, fitted, parts, trend)
+        fitted = refit(config, job, fitted, rows, trend)
     shutil.rmtree(folder.bundle, ignore_errors=True)
     shutil.copytree(fitted.bundle, folder.bundle)
     return fitted
 
 
 def plan_job(
-    config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, parts: Parts, trend: bool
+    config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, rows: Partition, trend: bool
 ) -> FitJob:
     """The fit of the definition's own model on the training part."""
-    description = prepare_arrays(config, parts.train, parts.validation, folder.arrays, trend)
+    description = prepare_arrays(config, rows, TRAIN, folder.arrays, trend)
     return FitJob(
         name=attempt.id,
         root=folder.root,
@@ -52,22 +51,21 @@ def plan_job(
         place=folder.candidates / description.kind.replace(":", "-"),
         description=description,
         metric=config.metric,
-        training=config.training.for_rows(len(parts.train)),
+        training=config.training.for_rows(rows.count("train")),
     )
 
 
-def trend_helps(config: PipelineConfig, parts: Parts, folder: AttemptFolder) -> bool:
+def trend_helps(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> bool:
     """Whether boosting predicts the validation part better when it knows how many days have passed.
 
     By more than the standard error: a trend that means nothing is one thing more to go wrong tomorrow.
     """
     import numpy as np
 
-    losses = {}
+    losses, some = {}, rows.sampled(MOST_TREND_ROWS)
     for trend in (False, True):
         place = folder.root / "trend" / str(trend)
-        train = parts.train.tail(MOST_TREND_ROWS)
-        description = prepare_arrays(config, train, parts.validation, place / "arrays", trend)
+        description = prepare_arrays(config, some, TRAIN, place / "arrays", trend)
         plain = description.model.model_copy(update={"kind": "gradient_boosting", "quantiles": []})
         probe = FitJob(
             name="trend",
@@ -82,17 +80,14 @@ def trend_helps(config: PipelineConfig, parts: Parts, folder: AttemptFolder) -> 
     return not is_as_good(losses[False], losses[True])
 
 
-def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, parts: Parts, trend: bool) -> Fitted:
+def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, rows: Partition, trend: bool) -> Fitted:
     """The same model learnt from the validation part as well, for as many epochs as were best.
 
     What is newest is in that part, and a model that is to answer tomorrow misses it most.
     """
-    import pandas as pd
-
-    rows = pd.concat([parts.train, parts.validation])
-    arrays = job.root / "refit" / "arrays"
-    description = prepare_arrays(config, rows, rows[:0], arrays, trend)
-    log.info("Fitting %s again on all %s rows before the test part", fitted.kind, f"{len(rows):,}")
+    arrays, count = job.root / "refit" / "arrays", rows.count(*REFIT.learn)
+    description = prepare_arrays(config, rows, REFIT, arrays, trend)
+    log.info("Fitting %s again on all %s rows before the test part", fitted.kind, f"{count:,}")
     again = fit(
         job.model_copy(
             update={

@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
-from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.models.bundle import FEATURES, Bundle, begin_bundle, hash_files, load_bundle
 from pipelines.models.networks import build_network
-from pipelines.splitting import split_rows
+from pipelines.partition import partition_snapshot
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.estimators import fit_estimator
 from pipelines.training.fitting import plan_job
@@ -40,7 +39,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
             attempt = plan_attempt(config, home, snapshot, None)
             folder = AttemptFolder.of(attempt)
             folder.root.mkdir(parents=True)
-            parts = split_rows(read_snapshot(snapshot), config)
+            parts = partition_snapshot(snapshot, config)
             job = plan_job(config, attempt, folder, parts, trend=False)
             begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
             if job.description.network:

@@ -17,13 +17,12 @@ from typing import Any
 import pytest
 
 from pipelines.config import Model, PipelineConfig, Training, Tuning
-from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.environment import child_environment
 from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.models.bundle import Description
+from pipelines.partition import partition_snapshot
 from pipelines.records import Attempt, Trial
-from pipelines.splitting import split_rows
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.fitting import plan_job
 from pipelines.training.folder import AttemptFolder
@@ -132,7 +131,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert list(folder.candidates.glob("trial-*")) == []
 
     assert config.tuning is not None
-    parts = split_rows(read_snapshot(attempt.snapshot), config)
+    parts = partition_snapshot(attempt.snapshot, config)
     again = tune(plan_job(config, attempt, folder, parts, False), config.tuning)
     assert again.training.learning_rate == best.settings["learning_rate"]
     assert "ray" not in sys.modules  # it is known, and no search

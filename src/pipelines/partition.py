@@ -1,0 +1,111 @@
+"""The parts of a snapshot, read in pieces: tables that do not fit into memory are never in it as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.config import PipelineConfig
+from pipelines.data.storage.snapshots import read_pieces, read_snapshot
+from pipelines.records import Snapshot
+from pipelines.splitting import PARTS, assign_parts, check_parts, row_rank, time_rank
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+LARGE = 2_000_000  # rows, from which on a table is read in pieces
+SAMPLE = 1_000_000  # rows that features are fitted on, at most
+
+# All rows in one order, piece by piece, of the given columns or of all.
+Read = Callable[[list[str] | None], Iterator["pd.DataFrame"]]
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Which part each row is in, and the rows; every method takes names of PARTS."""
+
+    read: Read
+    member: NDArray[np.int8]
+
+    def count(self, *parts: str) -> int:
+        return int(self._mask(parts).sum())
+
+    def pieces(self, *parts: str, columns: list[str] | None = None) -> Iterator[pd.DataFrame]:
+        """The rows of the parts, a frame after the other; none of them is empty."""
+        chosen, start = self._mask(parts), 0
+        for frame in self.read(columns):
+            mask = chosen[start : start + len(frame)]
+            start += len(frame)
+            if mask.any():
+                yield frame if mask.all() else frame[mask]
+
+    def table(self, *parts: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """The rows of the parts as one frame; without rows it has the columns alone."""
+        import pandas as pd
+
+        frames = list(self.pieces(*parts, columns=columns))
+        return pd.concat(frames) if frames else next(self.read(columns)).iloc[:0]
+
+    def sample(self, *parts: str, rows: int = SAMPLE) -> pd.DataFrame:
+        """So many rows of the parts by a seeded draw, in order; all where there are no more."""
+        import numpy as np
+
+        chosen = np.flatnonzero(self._mask(parts))
+        if len(chosen) > rows:
+            chosen = np.sort(np.random.default_rng(0).choice(chosen, rows, replace=False))
+        drawn = np.full(len(self.member), len(PARTS), dtype=np.int8)
+        drawn[chosen] = 0
+        return Partition(self.read, drawn).table(PARTS[0])
+
+    def sampled(self, rows: int) -> Partition:
+        """A smaller partition in memory: so many rows of the training part, and of the validation part."""
+        import numpy as np
+        import pandas as pd
+
+        frames = [self.sample(part, rows=rows) for part in PARTS[:2]]
+        member = np.repeat(np.array([0, 1], dtype=np.int8), [len(f) for f in frames])
+        return Partition(hold(pd.concat(frames)), member)
+
+    def _mask(self, parts: tuple[str, ...]) -> NDArray[np.bool_]:
+        import numpy as np
+
+        return np.isin(self.member, [PARTS.index(part) for part in parts])
+
+
+def partition_snapshot(snapshot: Snapshot, config: PipelineConfig) -> Partition:
+    """The snapshot split as the definition says.
+
+    Raises DataError where a part would be too small to mean anything, or the rows are gone.
+    """
+    import numpy as np
+    import pandas as pd
+
+    read = hold(read_snapshot(snapshot)) if snapshot.rows < LARGE else reader(snapshot)
+    if config.split.by == "time":
+        position = time_rank(pd.concat(read([str(config.data.timestamp)])), config)
+    else:
+        position = np.concatenate([row_rank(frame) for frame in read(None)])
+    partition = Partition(read, assign_parts(position, config))
+    check_parts({part: partition.table(part, columns=[config.data.target]) for part in PARTS}, config)
+    return partition
+
+
+def hold(frame: pd.DataFrame) -> Read:
+    """A frame in memory as one piece."""
+
+    def read(columns: list[str] | None) -> Iterator[pd.DataFrame]:
+        yield frame if columns is None else frame[columns]
+
+    return read
+
+
+def reader(snapshot: Snapshot) -> Read:
+    """A snapshot in its files, in pieces."""
+
+    def read(columns: list[str] | None) -> Iterator[pd.DataFrame]:
+        return read_pieces(snapshot, columns)
+
+    return read
