@@ -17,6 +17,7 @@ from pipelines.progress import EpochLog, describe_epoch, epoch_table, log
 from pipelines.records import Attempt, TrainedModel
 from pipelines.registry.run_log import RunLog
 from pipelines.training import attempts
+from tasks.cancelling import UntilCancelled
 from tasks.policies import NO_CACHE
 
 SECONDS = 2.0  # between two updates of the artifact: each is a write of the server's
@@ -30,7 +31,7 @@ def fit_model(config: PipelineConfig, home: Home, attempt: Attempt) -> TrainedMo
         RunLog(config, home, attempt) as run,
         EpochArtifact(attempt) as page,
     ):
-        return attempts.fit_model(config, attempt, [EpochLog(), run, page])
+        return attempts.fit_model(config, attempt, [UntilCancelled(), EpochLog(), run, page])
 
 
 class EpochArtifact:
