@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -20,6 +21,7 @@ from pipelines.home import Home
 POOL = "evergreen"
 START_SECONDS = 120.0
 LOOPBACK = "127.0.0.1"
+TAKEN = re.compile("already in use|Failed to bind")
 Say = Callable[[str], None]
 
 
@@ -107,6 +109,20 @@ def up(home: Home, say: Say) -> Stack:
     down(home, say)
     home.root.mkdir(parents=True, exist_ok=True)
     write_secret(home.root / "ray-token")
+    try:
+        stack = start_stack(home, say)
+    except StackError as error:
+        # Between our looking for a free port and a server's listening on it, another may have taken it.
+        if not TAKEN.search(error.message):
+            raise
+        say("A port was taken meanwhile: once more")
+        stack = start_stack(home, say)
+    home.stack.write_text(stack.model_dump_json(indent=1))
+    return stack
+
+
+def start_stack(home: Home, say: Say) -> Stack:
+    """Start every server; where one does not, nothing is left running."""
     started: list[Process] = []
     # Unix sockets allow about 100 characters, fewer than many home folders have.
     ray_folder = tempfile.mkdtemp(prefix="evergreen-ray-")
@@ -116,9 +132,7 @@ def up(home: Home, say: Say) -> Stack:
         stop_all(started)
         shutil.rmtree(ray_folder, ignore_errors=True)
         raise
-    stack = Stack(processes=started, endpoints=endpoints, ray_folder=ray_folder)
-    home.stack.write_text(stack.model_dump_json(indent=1))
-    return stack
+    return Stack(processes=started, endpoints=endpoints, ray_folder=ray_folder)
 
 
 def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) -> dict[str, str]:

@@ -79,7 +79,7 @@ def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
         each = f"a CPU and {gpus:g} GPUs" if gpus else "a CPU"
         raise EvergreenError(
             f"training.workers: {least} asked for, each with {each}, but the cluster has {cpus:g} CPUs and"
-            f" {all_gpus:g} GPUs on {len(nodes)} nodes in all, room for {room}.",
+            f" {all_gpus:g} GPUs in all (nodes: {len(nodes)}), room for {room}.",
             f"Ask for at most {room}."
             if room
             else "Set training.gpus to 0, or start a cluster that has them.",

@@ -23,7 +23,7 @@ def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder)
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
     plan_resources(config.training)  # what cannot be had is said before anything is done
     rows = partition_snapshot(attempt.snapshot, config)
-    trend = config.split.by == "time" and config.features is None and trend_helps(config, rows, folder)
+    trend = knows_trend(config, rows, folder)
     job = plan_job(config, attempt, folder, rows, trend)
     if config.model.kind == "auto":
         job = candidate(job, choose(fit_candidates(job)).kind)
@@ -53,6 +53,15 @@ def plan_job(
         metric=config.metric,
         training=config.training.for_rows(rows.count("train")),
     )
+
+
+def knows_trend(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> bool:
+    """Whether the passing of days is a feature: as the definition says, else if it helps to foretell."""
+    if config.features is not None or config.data.timestamp is None:
+        return False
+    if config.training.trend != "auto":
+        return config.training.trend
+    return config.split.by == "time" and trend_helps(config, rows, folder)
 
 
 def trend_helps(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> bool:
