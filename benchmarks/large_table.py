@@ -1,10 +1,11 @@
 """A training on a table of many rows, and its evaluation: seconds, and the memory of all its processes.
 
-`python benchmarks/training.py --rows 20000000` (by itself this file does 1,000,000) makes a Delta table of 20 columns in a temporary folder (16
-numbers, 3 categories and the target; seeded), then starts the driver of an attempt as a flow does, and then the
-evaluation of its model on the test part, each as a process of its own. Memory is sampled every 0.2 s from
-/proc: PSS, which counts a page that several processes share once, in sum over the process and all below it;
-pages of mapped files are in it, and are given apart: the kernel can drop these without loss.
+`python benchmarks/training.py --rows 20000000` (this file by itself: 1,000,000) makes a Delta table of 20
+columns in a temporary folder (16 numbers, 3 categories, the target; seeded), starts the driver of an
+attempt as a flow does, then the evaluation of its model on the test part, each as a process of its own.
+Memory is sampled every 0.2 s from /proc: PSS, which counts a page that several processes share once, in sum
+over the process and all below it; pages of mapped files are in it, and are given apart: the kernel can drop
+these without loss.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def make_rows(start: int, count: int) -> Any:
 def watch(command: list[str]) -> dict[str, Any]:
     """Run a command to its end; its seconds, and the GiB of its processes when they were most."""
     started, most = time.perf_counter(), {"Pss": 0, "Pss_Anon": 0, "Pss_File": 0, "Pss_Shmem": 0}
-    process = subprocess.Popen(command, env=child_environment())  # noqa: S603
+    process = subprocess.Popen(command, env=child_environment())
     while process.poll() is None:
         used = tree_memory(process.pid)
         most = {name: max(most[name], used[name]) for name in most}

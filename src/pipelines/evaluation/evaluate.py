@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from pipelines.config import PipelineConfig
 from pipelines.environment import child_environment
 from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
-from pipelines.models.bundle import load_bundle
-from pipelines.partition import partition_snapshot
+from pipelines.models.bundle import Bundle, load_bundle
+from pipelines.partition import Partition, partition_snapshot
 from pipelines.records import Attempt, Comparison, Evaluation, Interval, ServedModel, TrainedModel
 
 if TYPE_CHECKING:
@@ -34,26 +34,35 @@ def evaluate_model(
     A champion that cannot answer is an error, not a loss.
     """
     rows = partition_snapshot(attempt.snapshot, config)
-    test = rows.table("test")
-    target, learnt = test[config.data.target], rows.table("train", columns=[config.data.target])
-    predictions = load_bundle(Path(trained.folder), trained.files).predict(test)
-    baseline_name, baseline = trivial_predictions(config, learnt, test)
+    learnt, target = (
+        rows.table(part, columns=[config.data.target])[config.data.target] for part in ("train", "test")
+    )
+    predictions = predict_test(load_bundle(Path(trained.folder), trained.files), rows)
+    baseline_name, baseline = trivial_predictions(config, learnt, target)
     compare = Paired(config.metric, target)
+    first = next(rows.pieces("test")).head(SMOKE_ROWS)
     with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
-        smoke = beside.submit(smoke_test, trained, test.head(SMOKE_ROWS), predictions.head(SMOKE_ROWS))
+        smoke = beside.submit(smoke_test, trained, first, predictions.head(len(first)))
         return Evaluation(
             attempt=attempt.id,
             task=config.task,
             metric=config.metric,
-            rows=len(test),
+            rows=len(target),
             metrics=score_all(config.task, target, predictions),
             interval=compare.interval(predictions),
             baseline=baseline_name,
             baseline_metrics=score_all(config.task, target, baseline),
             baseline_difference=compare.difference(predictions, baseline),
-            comparison=compare_with_champion(config, compare, test, predictions, champion),
+            comparison=compare_with_champion(config, compare, rows, predictions, champion),
             smoke_failure=smoke.result(),
         )
+
+
+def predict_test(bundle: Bundle, rows: Partition) -> pd.DataFrame:
+    """The model's predictions for the test part, made piece by piece: its rows may not fit into memory."""
+    import pandas as pd
+
+    return pd.concat(bundle.predict(piece) for piece in rows.pieces("test"))
 
 
 class Paired:
@@ -102,15 +111,14 @@ class Paired:
 
 
 def trivial_predictions(
-    config: PipelineConfig, train: pd.DataFrame, test: pd.DataFrame
+    config: PipelineConfig, learnt: pd.Series, test: pd.Series
 ) -> tuple[str, pd.DataFrame]:
-    """What needs no model: the training mean, or the share of each class."""
+    """What needs no model, from the targets of both parts: the training mean, or the share of each class."""
     import pandas as pd
 
-    target = train[config.data.target]
     if config.task == "regression":
-        return "training mean", pd.DataFrame({"prediction": float(target.mean())}, index=test.index)
-    shares = target.value_counts(normalize=True).sort_index()
+        return "training mean", pd.DataFrame({"prediction": float(learnt.mean())}, index=test.index)
+    shares = learnt.value_counts(normalize=True).sort_index()
     columns = {"prediction": shares.idxmax()} | {f"p_{name}": share for name, share in shares.items()}
     return "most frequent class", pd.DataFrame(columns, index=test.index)
 
@@ -118,17 +126,17 @@ def trivial_predictions(
 def compare_with_champion(
     config: PipelineConfig,
     compare: Paired,
-    test: pd.DataFrame,
+    rows: Partition,
     predictions: pd.DataFrame,
     champion: ServedModel | None,
 ) -> Comparison | None:
     """The champion on the same rows; None where there is no champion yet."""
     if champion is None:
         return None
-    theirs = load_bundle(Path(champion.folder), champion.files).predict(test)
+    theirs = predict_test(load_bundle(Path(champion.folder), champion.files), rows)
     return Comparison(
         champion_version=champion.version,
-        champion_metrics=score_all(config.task, test[config.data.target], theirs),
+        champion_metrics=score_all(config.task, compare.target, theirs),
         difference=compare.difference(predictions, theirs),
     )
 

@@ -171,7 +171,7 @@ def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
 
 def row_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float32]:
     """How much each row counts, mean 1: by its age and by its class, as far as the definition says."""
-    weights = recency_weights(frame, config) * class_weights(frame[config.data.target].astype(str), config)
+    weights = recency_weights(frame, config) * class_weights(frame[config.data.target], config)
     normed: NDArray[np.float32] = (weights / weights.mean()).astype("float32")
     return normed
 
@@ -197,6 +197,7 @@ def class_weights(target: pd.Series, config: PipelineConfig) -> NDArray[np.float
     asked = config.training.class_weights
     if asked is None:
         return np.ones(len(target))
+    target = target.astype(str)
     counts = target.value_counts()
     if asked == "balanced":
         table = {name: len(target) / (len(counts) * count) for name, count in counts.items()}

@@ -129,7 +129,9 @@ def test_the_smoke_test_tells_what_is_wrong(done: Any, table: Any) -> None:
 def test_the_trivial_classifier_gives_the_shares_of_training(task: str, define: Any, table: Any) -> None:
     config = define(task)
     parts = split_rows(table(400), config)
-    name, answers = trivial_predictions(config, parts.train, parts.test)
+    name, answers = trivial_predictions(
+        config, *(part[config.data.target] for part in (parts.train, parts.test))
+    )
     shares = parts.train[config.data.target].value_counts(normalize=True)
     assert name == "most frequent class"
     assert set(answers["prediction"]) == {shares.idxmax()}
