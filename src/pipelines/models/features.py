@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 RARE = 5  # rows; a category seen less often is learnt together with the other rare ones
 MOST_CATEGORIES = 1000
+DAYS_OF_YEAR = 365
 LINEAR = 3**0.5  # a trend runs from -LINEAR to LINEAR over the training rows: mean 0, deviation 1
 
 
@@ -51,13 +52,19 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType], trend: bool 
     table = prepare(add_calendar(frame, types), types)
     days = {f"{name}.day" for name, kind in types.items() if kind == "time"}
     categories = [c for c in table if types.get(str(c)) == "category"]
-    numbers = [c for c in table if c not in categories and c not in days and tells(table[c])]
+    left_out = days | {f"{name.removesuffix('.day')}.yearday" for name in days if is_short(table[name])}
+    numbers = [c for c in table if c not in categories and c not in left_out and tells(table[c])]
     steps = [
         ("numbers", scale_numbers(), numbers),
         ("trend", scale_trend(), sorted(days) if trend else []),
         ("codes", encode(), categories),
     ]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(table)
+
+
+def is_short(days: pd.Series) -> bool:
+    """Whether the rows span less than a year: their day of the year is no season, only how late they are."""
+    return not bool(days.max() - days.min() >= DAYS_OF_YEAR)
 
 
 def tells(column: pd.Series) -> bool:
