@@ -60,7 +60,7 @@ def loaded(trained: Any) -> Bundle:
 def test_auto_tries_its_candidates_and_keeps_what_was_chosen(
     home: Any, define: Any, train: Any, table: Any
 ) -> None:
-    config = define("binary", model={"kind": "auto"}, training={**EASY, "refit": True})
+    config = define("binary", model={"kind": "auto", "shrinkage": 0.3}, training={**EASY, "refit": True})
     done = train(home, config, table(500))
     tried = AttemptFolder.of(done.attempt).candidates
     losses = {
@@ -77,7 +77,7 @@ def test_auto_tries_its_candidates_and_keeps_what_was_chosen(
 def test_quantiles_hold_their_share_of_the_rows(
     home: Any, define: Any, train: Any, table: Any, kind: str
 ) -> None:
-    model = {"kind": kind, "quantiles": [0.1, 0.9], "width": 32}
+    model = {"kind": kind, "quantiles": [0.1, 0.9], "width": 32, "shrinkage": 0.3}
     done = train(home, define(model=model, training={**EASY, "epochs": 30}), table(800))
     rows = table(800, seed=3)
     answers = loaded(done).predict(rows)
