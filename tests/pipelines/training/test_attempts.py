@@ -218,9 +218,8 @@ def test_a_driver_that_was_started_ahead_takes_the_attempt(plan: Plan) -> None:
 
 def test_more_workers_than_there_are_is_said_at_once(plan: Plan) -> None:
     config, attempt = plan(training={"workers": 64})
-    with pytest.raises(
-        TrainingFailed, match=r"training.workers: 64 asked for, each with a CPU, but .* has \d+ CPUs.*Ask for at most"
-    ):
+    said = r"training.workers: 64 asked for, each with a CPU, but .* has \d+ CPUs.*Ask for at most"
+    with pytest.raises(TrainingFailed, match=said):
         fit_model(config, attempt)
 
 
