@@ -47,6 +47,8 @@ def run_large(rows: int, batch_size: int) -> dict[str, Any]:
         (folder / "spec.json").write_text(json.dumps(spec))
         found: dict[str, Any] = {"rows": snapshot.rows, "columns": 20}
         found["training"] = watch([sys.executable, "-m", "pipelines.training.driver", str(folder)])
+        used = json.loads(next((folder / "usage").glob("driver-*.json")).read_text())
+        found["training"]["peak RSS of the driver GiB"] = round(used["peak_bytes"] / 2**30, 2)
         found["training"]["parts"] = json.loads((folder / "result.json").read_text())["parts"]
         sys.stderr.write(f"{json.dumps(found)}\n")
         found["evaluation"] = watch([sys.executable, __file__, str(folder)])

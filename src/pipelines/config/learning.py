@@ -106,7 +106,7 @@ class Training(Section):
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool | Auto = "auto"
-    stream: bool | Auto = "auto"  # by Ray Data from the Delta files instead of from memory
+    stream: bool | Auto = "auto"  # by Ray Data from the Delta files: `true` is refused, it is not there yet
     loss: Loss | Code | Auto = "auto"
     class_weights: Literal["balanced"] | dict[str, float] | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"

@@ -54,8 +54,9 @@ def plan_resources(training: Training) -> Resources:
     """
     if training.stream is True:
         raise ConfigError(
-            "training.stream: true, but rows cannot be streamed yet: they are prepared in memory.",
-            "Leave it at auto.",
+            "training.stream: true, but rows are not streamed by Ray Data: they are read in pieces into files"
+            " in the attempt's folder, and large ones are mapped from there.",
+            "Leave it at auto: the rows need room on the disk, not in memory.",
         )
     asked = training.workers
     if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS")):

@@ -9,12 +9,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipelines import partition
+from pipelines.data.storage import snapshots
 from pipelines.errors import EvergreenError
-from pipelines.evaluation.evaluate import Paired, evaluate_model, smoke_test, trivial_predictions
+from pipelines.evaluation.evaluate import (
+    Paired,
+    evaluate_model,
+    predict_test,
+    smoke_test,
+    trivial_predictions,
+)
 from pipelines.evaluation.metrics import score_metric
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
+from pipelines.partition import partition_snapshot
 from pipelines.records import ServedModel
 from pipelines.splitting import split_rows
 
@@ -91,6 +100,17 @@ def test_a_first_model_has_a_baseline_and_no_champion(done: Any) -> None:
         "smoke": "pass",
         "baseline": "pass",
     }
+
+
+def test_predictions_in_pieces_are_those_of_the_whole(done: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = load_bundle(Path(done.trained.folder), done.trained.files)
+    whole = predict_test(bundle, partition_snapshot(done.attempt.snapshot, done.config))
+    monkeypatch.setattr(partition, "LARGE", 1)
+    monkeypatch.setattr(snapshots, "PIECE", 50)
+    rows = partition_snapshot(done.attempt.snapshot, done.config)
+    assert len(list(rows.pieces("test"))) > 1
+    found = predict_test(bundle, rows)
+    pd.testing.assert_frame_equal(found.reset_index(drop=True), whole.reset_index(drop=True))
 
 
 def test_a_model_against_itself_is_no_worse(done: Any) -> None:
