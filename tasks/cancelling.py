@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from prefect import task
 
 from pipelines.home import Home
+from pipelines.outcomes import note_stopped
 from pipelines.training.attempts import stop_attempt
 from tasks.policies import NO_CACHE
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+NEVER = datetime.min.replace(tzinfo=UTC)
 FIT = "fit-"  # what the names of `fit_model`'s runs begin with; the attempt's id follows
 
 
@@ -45,14 +48,20 @@ def stop_cancelled(home: Home) -> list[str]:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import StateType
 
+    ended = [StateType.CANCELLED, StateType.CANCELLING]
     with get_client(sync_client=True) as client:
-        cancelled = attempts_of(client, [StateType.CANCELLED, StateType.CANCELLING])
-        wanted = attempts_of(client, [StateType.RUNNING, StateType.PENDING, StateType.PAUSED])
-    return [attempt for attempt in sorted(cancelled - wanted) if stop_attempt(home, attempt)]
+        cancelled = attempts_of(client, ended)
+        others = attempts_of(client, [state for state in StateType if state not in ended])
+    # A run that came after the cancelled one wanted the training, even if its process is gone.
+    unwanted = [one for one, at in cancelled.items() if at > others.get(one, NEVER)]
+    stopped = [one for one in sorted(unwanted) if stop_attempt(home, one)]
+    for one in stopped:
+        note_stopped(home, one)
+    return stopped
 
 
-def attempts_of(client: SyncPrefectClient, states: list[Any]) -> set[str]:
-    """The attempts that flow runs in these states were training, among the latest steps."""
+def attempts_of(client: SyncPrefectClient, states: list[Any]) -> dict[str, datetime]:
+    """The attempts that flow runs in these states were training, and when last, among the latest steps."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.sorting import TaskRunSort
 
@@ -64,4 +73,4 @@ def attempts_of(client: SyncPrefectClient, states: list[Any]) -> set[str]:
         sort=TaskRunSort.EXPECTED_START_TIME_DESC,
         limit=200,
     )
-    return {run.name.removeprefix(FIT) for run in runs}
+    return {run.name.removeprefix(FIT): run.expected_start_time or NEVER for run in reversed(runs)}

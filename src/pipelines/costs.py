@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pipelines.config import Prices
@@ -37,16 +36,18 @@ def stored_cost(row: Any) -> Cost | None:
 
 
 def promotion_costs(attempts: Sequence[Any], champions: Sequence[Promotion]) -> dict[int, Cost]:
-    """What each promotion cost, by its `seq`: all attempts since the one before, those that failed included.
+    """What each promotion cost, by its `seq`: its own attempt, and all others since the one before it.
 
-    `attempts` are rows of the ledger, `champions` come oldest first. What was tried after the last promotion
-    is in none.
+    Those that failed are included. `attempts` are rows of the ledger, `champions` come oldest first. What was
+    tried after the last promotion is in none.
     """
-    costs, before = {}, datetime.min
-    for promotion in champions:
-        since = [row for row in attempts if before < row.started <= promotion.since]
-        costs[promotion.seq] = sum(filter(None, map(stored_cost, since)), Cost())
-        before = promotion.since
+    costs = {promotion.seq: Cost() for promotion in champions}
+    own = {promotion.attempt: promotion.seq for promotion in reversed(champions)}
+    for row in attempts:
+        next_one = next((p.seq for p in champions if row.started <= p.since), None)
+        seq = own.get(row.id, next_one)
+        if seq is not None:
+            costs[seq] += stored_cost(row) or Cost()
     return costs
 
 

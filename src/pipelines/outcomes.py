@@ -74,6 +74,9 @@ def open_attempt(config: PipelineConfig, home: Home, attempt: Attempt) -> None:
     Ledger.open(home).start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
 
 
+STOPPED = "Stopped: cancelled or interrupted."
+
+
 @contextmanager
 def accounted(config: PipelineConfig, home: Home, attempt: Attempt) -> Iterator[None]:
     """Around a training: what it cost is kept, however it ends, and where it fails, that and why."""
@@ -82,19 +85,33 @@ def accounted(config: PipelineConfig, home: Home, attempt: Attempt) -> Iterator[
         yield
     except BaseException as error:
         # Prefect's cancel and Ctrl-C are no Exception.
-        reason = str(error) if isinstance(error, Exception) else "Stopped: cancelled or interrupted."
-        cost = settle_cost(home, attempt.id)
-        failed = TrainOutcome(
-            status="failed",
-            pipeline=attempt.pipeline,
-            attempt=attempt.id,
-            cause=attempt.cause,
-            reason=reason,
-            cost=cost,
-        )
-        Ledger.open(home).finish_attempt(failed)
+        note_failure(home, attempt, str(error) if isinstance(error, Exception) else STOPPED)
         raise
     log.info("Attempt %s is trained: %s", attempt.id, describe_cost(settle_cost(home, attempt.id)))
+
+
+def note_failure(home: Home, attempt: Attempt, reason: str) -> None:
+    """Store that an attempt ended without a model, and what it cost; what was known of a good end stays."""
+    ledger = Ledger.open(home)
+    cost, before = settle_cost(home, attempt.id), ledger.outcome(attempt.id)
+    if before is None or before.status == "failed":
+        ledger.finish_attempt(
+            TrainOutcome(
+                status="failed",
+                pipeline=attempt.pipeline,
+                attempt=attempt.id,
+                cause=attempt.cause,
+                reason=reason,
+                cost=cost,
+            )
+        )
+
+
+def note_stopped(home: Home, attempt_id: str) -> None:
+    """Store that an attempt was ended because its run was cancelled."""
+    row = Ledger.open(home).attempt(attempt_id)
+    if row is not None:
+        note_failure(home, Attempt.model_validate(row.attempt), STOPPED)
 
 
 def known_outcome(

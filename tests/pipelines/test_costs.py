@@ -25,7 +25,8 @@ SECOND = Cost(cpu_seconds=1, processes=1, money=2, currency="EUR")
 class Row:
     """What `promotion_costs` reads of a row of the ledger."""
 
-    def __init__(self, hour: int, cost: Cost | None) -> None:
+    def __init__(self, hour: int, cost: Cost | None, id: str = "") -> None:
+        self.id = id
         self.started = MORNING + timedelta(hours=hour)
         self.cost = cost.model_dump() if cost else None
 
@@ -33,7 +34,7 @@ class Row:
 def promotion(seq: int, hour: int) -> Promotion:
     since = MORNING + timedelta(hours=hour)
     return Promotion(
-        pipeline="t", seq=seq, version=seq, previous=None, attempt="a", cause=None, why="w", since=since
+        pipeline="t", seq=seq, version=seq, previous=None, attempt=f"a{seq}", cause=None, why="w", since=since
     )
 
 
@@ -56,6 +57,8 @@ def test_a_promotion_pays_for_all_that_was_tried_since_the_one_before() -> None:
     attempts = [Row(0, SECOND), Row(1, SECOND), Row(2, None), Row(3, SECOND), Row(9, SECOND)]
     costs = promotion_costs(attempts, [promotion(1, 1), promotion(2, 4), promotion(3, 5)])
     assert {seq: cost.cpu_seconds for seq, cost in costs.items()} == {1: 2, 2: 1, 3: 0}
+    late = promotion_costs([Row(0, SECOND, "a2"), Row(0, SECOND)], [promotion(1, 1), promotion(2, 4)])
+    assert {seq: cost.cpu_seconds for seq, cost in late.items()} == {1: 1, 2: 1}  # begun early, let in late
 
 
 def test_a_failure_is_kept_with_its_reason_and_cost(home: Home, define: Any, attempt: Attempt) -> None:

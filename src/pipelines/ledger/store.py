@@ -153,7 +153,8 @@ class Ledger:
     def start_attempt(self, attempt: Attempt, config: dict[str, Any], environment: dict[str, Any]) -> None:
         """Store an attempt the first time it is started, with its definition and surroundings, as JSON.
 
-        Later calls change nothing, but that one which failed, and is tried again, has its new surroundings.
+        Later calls change nothing, but that one which failed, and is tried again, has its new surroundings and
+        is no failure any more.
         """
         table = tables.attempts
         again = {"config": config, "environment": environment}
@@ -167,7 +168,11 @@ class Ledger:
         }
         failed = table.c.outcome["status"].as_string() == "failed"
         statement = sqlite_insert(table).values(values)
-        statement = statement.on_conflict_do_update(index_elements=["id"], set_=again, where=failed)
+        statement = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={**again, "outcome": sa.null()},
+            where=failed,
+        )
         with self.engine.begin() as connection:
             connection.execute(statement)
 

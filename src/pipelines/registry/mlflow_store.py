@@ -48,12 +48,18 @@ def connect(home: Home) -> MlflowClient:
 
 def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
     """The pipeline's experiment; its artifacts are files under the home folder, whoever made it."""
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(pipeline)
     if found is not None:
         return str(found.experiment_id)
-    return str(
-        client.create_experiment(pipeline, artifact_location=(home.mlflow / "artifacts" / pipeline).as_uri())
-    )
+    place = (home.mlflow / "artifacts" / pipeline).as_uri()
+    try:
+        return str(client.create_experiment(pipeline, artifact_location=place))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was first
+            raise
+        return str(client.get_experiment_by_name(pipeline).experiment_id)
 
 
 def run_link(home: Home, pipeline: str, run_id: str) -> str:

@@ -38,6 +38,7 @@ REASON_TAG = "evergreen.reason"
 SECONDS = 2.0  # between two batches of epochs
 LAST_SECONDS = 5.0  # for the last batch, where a server hangs
 MOST_METRICS = 1000  # that MLflow takes at a time
+ADDRESSES = {"checkpoints"}  # which may hold a key
 MEGABYTE = 1e6
 ONE_AT_A_TIME = threading.Lock()  # of trainings in this process: who comes first makes the store
 # MLflow's own names for what a machine does: the UI's tab of system metrics shows what is called so.
@@ -75,6 +76,7 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end = ("FINISHED", "")  # for now: `log_attempt` goes on with it
         if error is not None:
             # Prefect's cancel and Ctrl-C are no Exception.
             self._end = ("FAILED" if isinstance(error, Exception) else "KILLED", str(error))
@@ -84,6 +86,7 @@ class RunLog:
     def _work(self) -> None:
         over = False
         while not over:
+            over = self._over.is_set()  # asked before sending: what comes meanwhile has its turn
             try:
                 if answers(tracking_uri(self.home)):
                     with ONE_AT_A_TIME:
@@ -92,9 +95,8 @@ class RunLog:
                 if not self._complained:
                     log.warning("MLflow does not take epochs: %s: %s", type(error).__name__, error)
                 self._complained = True
-            # Once more after the end, for what came last.
-            over = self._over.is_set()
-            self._over.wait(SECONDS)
+            if not over:
+                self._over.wait(SECONDS)
 
     def _send(self) -> None:
         client = connect(self.home)
@@ -106,7 +108,8 @@ class RunLog:
         if self._end is not None:
             status, reason = self._end
             log_cost(client, self._run_id, cost_of(self.config, self.attempt))
-            client.set_tag(self._run_id, REASON_TAG, reason[:5000] or status)
+            if status != "FINISHED":
+                client.set_tag(self._run_id, REASON_TAG, reason[:5000] or status)
             client.set_terminated(self._run_id, status)
 
 
@@ -160,7 +163,8 @@ def log_attempt(
     import mlflow
 
     client = connect(home)
-    run_id = open_run(client, config, home, attempt)
+    with ONE_AT_A_TIME:  # the training's thread may be at it still
+        run_id = open_run(client, config, home, attempt)
     run = client.get_run(run_id)
     if run.data.tags.get(COMPLETE_TAG):
         return run_id
@@ -192,7 +196,7 @@ def run_parameters(config: PipelineConfig) -> dict[str, Any]:
     flat = {
         f"{name}.{k}": v
         for name, section in sections.items()
-        for k, v in section.model_dump(mode="json").items()
+        for k, v in section.model_dump(mode="json", exclude=ADDRESSES).items()
     }
     return {**flat, "target": config.data.target, "features": ", ".join(config.feature_columns)}
 

@@ -261,7 +261,7 @@ def test_an_attempt_s_definition_stays_until_it_fails_and_is_tried_again(ledger:
     )
     ledger.start_attempt(attempt(), {"pipeline": "trips"}, {"python": "3.12"})
     [row] = ledger.attempts("trips")
-    assert row.environment == {"python": "3.12"}
+    assert (row.environment, row.outcome) == ({"python": "3.12"}, None)
     assert ledger.attempt("trips-2") is None
 
 

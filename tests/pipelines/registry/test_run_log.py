@@ -175,5 +175,5 @@ def test_how_it_ended_is_said_with_its_cost(
         pass
     again = find_run(connect(home), home, attempt)
     assert again is not None
-    assert (again.info.run_id, again.info.status) == (run.info.run_id, "RUNNING")
+    assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
     assert "evergreen.reason" not in again.data.tags
