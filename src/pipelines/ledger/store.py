@@ -153,7 +153,7 @@ class Ledger:
     def start_attempt(self, attempt: Attempt, config: dict[str, Any], environment: dict[str, Any]) -> None:
         """Store an attempt the first time it is started, with its definition and surroundings, as JSON.
 
-        Later calls change nothing, but that one which failed, and is tried again, has its new surroundings and
+        Later calls change nothing, but that one which failed and is tried again has its new surroundings, and
         is no failure any more.
         """
         table = tables.attempts

@@ -115,7 +115,7 @@ def test_the_run_is_there_from_the_start_and_follows(server: Server, home: Home,
         watch([told(1), told(1, "mlp refit")])
     run = find_run(connect(home), home, attempt)
     assert run is not None
-    assert (run.info.status, run.info.run_name) == ("RUNNING", "trips-a")
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "trips-a")
     assert run.data.params["model.kind"] == "mlp"
     assert course(home, run.info.run_id, "train_loss") == [(1, 9.0)]
     assert course(home, run.info.run_id, "validation_rmse") == [(1, 4.5)]

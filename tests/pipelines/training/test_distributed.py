@@ -85,7 +85,7 @@ def test_workers_get_what_the_nodes_have(
 @pytest.mark.parametrize(
     ("nodes", "asked", "words"),
     [
-        ([CPUS], {"workers": 5}, "4 CPUs and 0 GPUs on 1 nodes in all, room for 4"),
+        ([CPUS], {"workers": 5}, "4 CPUs and 0 GPUs in all .nodes: 1., room for 4"),
         ([CPUS], {"workers": [6, 8]}, "6 asked for"),
         ([CPUS], {"workers": 1, "gpus": 1}, "room for 0"),
         ([GPUS, GPUS], {"workers": 1, "gpus": 4}, "room for 0"),
