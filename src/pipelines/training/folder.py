@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -172,7 +173,7 @@ def parse_line(line: str) -> dict[str, Any] | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either there in full or not."""
-    draft = path.with_suffix(".part")
+    """Write a file that is either there in full or not; of several processes that do, the last one's holds."""
+    draft = path.with_suffix(f".{os.getpid()}.part")
     draft.write_text(text)
     draft.replace(path)
