@@ -108,7 +108,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
     from ray.train import ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    from pipelines.training.worker import raise_failure, train_loop
+    from pipelines.training.worker import FAILURE, raise_failure, train_loop
 
     trainer = TorchTrainer(
         train_loop,
@@ -126,6 +126,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
         torch_config=TorchConfig(backend="gloo" if 0 < resources.gpus < 1 else None),
         run_config=run_config(job),
     )
+    (job.place / FAILURE).unlink(missing_ok=True)  # an earlier driver's
     try:
         trainer.fit()
     except TrainingFailedError as error:

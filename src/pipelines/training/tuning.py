@@ -201,7 +201,10 @@ def leave_ray(training: Training) -> None:
 
 
 def finish(folder: AttemptFolder, trials: TrialLog) -> None:
-    """Keep what was found, and nothing of the trials but their log."""
+    """Keep what was found, and nothing of the trials but their log.
+
+    Where there is no model the log goes too: what was wrong may pass, and the next try searches again.
+    """
     for trial in trials.of_status("running"):
         trials.end(trial.number, "stopped early", "the time was over")
     best = best_trial(trials.ended())
@@ -209,6 +212,8 @@ def finish(folder: AttemptFolder, trials: TrialLog) -> None:
         why = next(
             (trial.reason for trial in trials.ended() if trial.reason), "the time was over before an epoch"
         )
+        folder.trials.unlink(missing_ok=True)
+        remove_places(folder, trials)
         raise TrainingFailed(
             f"tuning: none of {len(trials.trials)} trials gave a model: {why}.",
             "Give it more time, or narrow tuning.space.",
@@ -222,6 +227,11 @@ def finish(folder: AttemptFolder, trials: TrialLog) -> None:
         "tuning_seconds": round(trials.elapsed, 1),
     }
     write_whole(folder.tuned, json.dumps(found))
+    remove_places(folder, trials)
+
+
+def remove_places(folder: AttemptFolder, trials: TrialLog) -> None:
+    """Remove the trials' models and checkpoints."""
     for number in trials.trials:
         shutil.rmtree(folder.candidates / f"trial-{number}", ignore_errors=True)
     shutil.rmtree(folder.root / "ray" / "tuning", ignore_errors=True)
