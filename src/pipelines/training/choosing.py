@@ -48,10 +48,11 @@ def candidates(job: FitJob) -> list[str]:
 
 
 def fit_metered(job: FitJob) -> Fitted:
-    """`fit` in a process of its own, whose use counts."""
+    """`fit` in a process of its own, whose use counts and whose work is a sign that the attempt lives."""
     from pipelines.training.usage import Meter
 
-    with Meter(AttemptFolder(job.root), job.description.kind):
+    folder = AttemptFolder(job.root)
+    with Meter(folder, job.description.kind), folder.beating():
         return fit(job)
 
 

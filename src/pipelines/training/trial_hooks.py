@@ -141,7 +141,8 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
 
     update = {"name": f"{whole.name}-trial-{config['number']}", "root": place, "place": place}
     try:
-        fitted = fit(with_settings(whole.model_copy(update=update), config["settings"]), tell)
+        with AttemptFolder(place).beating():  # boosting has no loop of ours that would
+            fitted = fit(with_settings(whole.model_copy(update=update), config["settings"]), tell)
     except Exception as error:  # noqa: BLE001  (a trial may fail, the tuning goes on)
         tune.report({EPOCH: 0, BEST: math.inf, "failed": f"{type(error).__name__}: {error}"[:500]})
         return
