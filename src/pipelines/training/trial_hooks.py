@@ -23,7 +23,7 @@ from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import with_settings
-from pipelines.training.trials import TrialLog
+from pipelines.training.trials import TrialLog, read_trials
 
 BEST, EPOCH = "best", "epoch"  # what a trial reports: the least loss so far, and after which epoch
 REDUCTION = 3  # of the trials that reach a rung of ASHA, the best third goes on: Li and others 2020
@@ -129,10 +129,12 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
     What goes wrong is reported and not raised: Ray would try again, and get the same.
     """
     whole = FitJob.model_validate(job)
-    hold_meter(AttemptFolder(whole.root), f"trial-{config['number']}", gpus)
-    place = trial_place(AttemptFolder(whole.root), config["number"])
+    folder = AttemptFolder(whole.root)
+    hold_meter(folder, f"trial-{config['number']}", gpus)
+    place = trial_place(folder, config["number"])
     place.mkdir(parents=True, exist_ok=True)
-    least = math.inf
+    before = [loss for t in read_trials(folder.trials) if t.number == config["number"] for loss in t.losses]
+    least = min(before, default=math.inf)
 
     def tell(row: dict[str, Any]) -> None:
         nonlocal least
