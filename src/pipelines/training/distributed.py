@@ -1,11 +1,10 @@
-"""Ray: what the cluster has for a training, workers that train together, and tasks beside them."""
+"""Ray: what the cluster has for a training, and workers that train together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
@@ -13,7 +12,6 @@ from pipelines.errors import ConfigError, EvergreenError, TrainingFailed
 from pipelines.training.job import FitJob
 
 Workers = int | tuple[int, int]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -166,15 +164,3 @@ def storage(job: FitJob) -> tuple[str, Any]:
     if "file" in files.protocol:
         return str(Path(path).absolute()), None
     return path, PyFileSystem(FSSpecHandler(files))
-
-
-def run_beside(function: Callable[[FitJob], T], jobs: list[FitJob]) -> Callable[[], list[T]]:
-    """Start a Ray task for each job; what is returned waits for their results, in order.
-
-    A task whose worker dies is started again as often as the training survives failures.
-    """
-    import ray
-
-    connect_ray()
-    waiting = [ray.remote(function).options(max_retries=job.training.failures).remote(job) for job in jobs]
-    return lambda: [ray.get(one) for one in waiting]

@@ -46,7 +46,7 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], **settings: Any) -> Any:
     """Boost until the validation part is no longer predicted better, or as often as the job says."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    asked, watched = job.description.model, job.rows == "train" and len(data["y_validation"]) > 0
+    watched = job.rows == "train" and len(data["y_validation"]) > 0
     kind = HistGradientBoostingClassifier if job.description.classes else HistGradientBoostingRegressor
     asked = job.description.model
     model = kind(

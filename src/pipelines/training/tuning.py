@@ -25,7 +25,6 @@ from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, own_settings, search_space, with_settings
 from pipelines.training.trials import TrialLog, best_trial
 
-EPOCHS = 60  # where the definition leaves them open
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files that nobody reads
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the tuning; Tune would go on with what it has
@@ -100,7 +99,7 @@ def build_tuner(
 
     from pipelines.training.trial_hooks import NumberedSearch, TrialWatch, halving, run_trial
 
-    space, epochs = search_space(job.description.kind, tuning), epochs_of(job)
+    space, epochs = search_space(job.description.kind, tuning), int(job.training.epochs)
     ended, waiting = trials.ended(), trials.of_status("running")
     if not trials.trials:  # the definition's own settings are the first trial
         waiting = [Trial(number=0, settings=own_settings(job, space))]
@@ -124,10 +123,6 @@ def build_tuner(
             verbose=0,
         ),
     )
-
-
-def epochs_of(job: FitJob) -> int:
-    return job.training.epochs if isinstance(job.training.epochs, int) else EPOCHS
 
 
 @dataclass(frozen=True)

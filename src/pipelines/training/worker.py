@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pipelines.errors import EvergreenError
 from pipelines.training.checkpoints import STATE, read_state, state_bytes
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob
+from pipelines.training.usage import Meter
 
 FAILURE = "failure.json"
 
@@ -28,7 +28,7 @@ def train_loop(settings: dict[str, Any]) -> None:
     if failure.exists():
         return
     try:
-        with meter(job, settings["gpus"]):
+        with Meter(AttemptFolder(job.root), "worker", settings["gpus"]):
             train(job, settings["cpus"])
     except EvergreenError as error:
         write_whole(failure, json.dumps({"message": error.message, "hint": error.hint}))
@@ -56,16 +56,6 @@ def train(job: FitJob, threads: int) -> None:
                 written = ray.train.Checkpoint.from_directory(folder)
             ray.train.report({"epoch": told["epoch"], "loss": told["loss"]}, checkpoint=written)
     loop.write_best()
-
-
-def meter(job: FitJob, gpus: float) -> AbstractContextManager[Any]:
-    """Counts what this worker uses."""
-    try:
-        from pipelines.training.usage import Meter
-    except ImportError:
-        return nullcontext()
-    counted: AbstractContextManager[Any] = Meter(AttemptFolder(job.root), "worker", gpus)
-    return counted
 
 
 def raise_failure(job: FitJob) -> None:
