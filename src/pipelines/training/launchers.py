@@ -24,6 +24,7 @@ from pipelines.training.folder import AttemptFolder
 DRIVER = "pipelines.training.driver"
 STOP_SECONDS = 4.0  # to end by itself, before it is killed
 ASK_SECONDS = 5.0  # between two looks at the cluster while the driver holds its lock
+LOCK_SECONDS = 60.0  # for a driver to start and take its lock
 PATIENCE_SECONDS = 10.0  # for a cluster that does not answer
 Answer = TypeVar("Answer")
 
@@ -70,16 +71,26 @@ class ChildProcess:
         return is_locked(self.folder.lock)
 
     def start(self) -> None:
-        """Start the driver and wait until it holds the lock, so that nobody starts a second one."""
+        """Start the driver and wait until it holds the lock, so that nobody starts a second one.
+
+        One that does not within a minute is killed: then nothing runs, as if it had died. Interrupted, this
+        leaves no driver behind.
+        """
         process = take_warm()
         if process is None:
             with self.folder.log.open("ab") as log:
                 process = popen_driver(self.attempt.folder, stdin=subprocess.DEVNULL, log=log)
         elif process.stdin:
-            process.stdin.write(self.attempt.folder.encode())
-            process.stdin.close()
-        while process.poll() is None and not self.running():
-            time.sleep(0.02)
+            with contextlib.suppress(BrokenPipeError):  # it has just died
+                process.stdin.write(self.attempt.folder.encode())
+                process.stdin.close()
+        try:
+            wait_until(lambda: process.poll() is not None or self.running(), LOCK_SECONDS)
+        except BaseException:
+            kill_group(process)
+            raise
+        if not self.running():
+            kill_group(process)
 
     def stop(self) -> None:
         end_driver(self.folder)
@@ -195,6 +206,13 @@ def take_warm() -> subprocess.Popen[bytes] | None:
     return process if process and process.poll() is None else None
 
 
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a driver that we started and whatever it started; without effect on one that has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def end_driver(folder: AttemptFolder) -> None:
     """End the driver of this host and whatever it started: it leads a process group."""
     import psutil
@@ -213,7 +231,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
     """Return when the condition holds or the time is over."""
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def is_locked(path: Path) -> bool:
