@@ -124,13 +124,8 @@ class RayJob:
         before = len(self._ids())
         log = shlex.quote(str(self.folder.log))
         command = shlex.join(driver_command(self.attempt.folder))
-        self._ask(
-            lambda: self.client.submit_job(
-                entrypoint=f"exec {command} >> {log} 2>&1",
-                submission_id=self.attempt.id if before == 0 else f"{self.attempt.id}.{before}",
-                metadata={"pipeline": self.attempt.pipeline, "snapshot": self.attempt.snapshot.id},
-            )
-        )
+        name = self.attempt.id if before == 0 else f"{self.attempt.id}.{before}"
+        self._ask(lambda: self._submit(name, f"exec {command} >> {log} 2>&1"))
         self._active, self._asked = True, time.monotonic()
 
     def stop(self) -> None:
@@ -141,6 +136,15 @@ class RayJob:
                 wait_until(lambda: not is_locked(self.folder.lock), STOP_SECONDS)
         end_driver(self.folder)
         self._asked = 0.0
+
+    def _submit(self, name: str, entrypoint: str) -> None:
+        """Submit unless it is there: an answer that was lost is asked for again, and Ray refuses the name."""
+        about = {"pipeline": self.attempt.pipeline, "snapshot": self.attempt.snapshot.id}
+        try:
+            self.client.submit_job(entrypoint=entrypoint, submission_id=name, metadata=about)
+        except RuntimeError:
+            if name not in self._ids():
+                raise
 
     def _ids(self) -> list[str]:
         """This attempt's submissions, first to last.
@@ -158,13 +162,19 @@ class RayJob:
         while True:
             try:
                 return question()
-            except (
-                OSError,
-                RuntimeError,
-            ) as error:  # what its client raises, requests' own errors among them
+            except OSError as error:  # requests' own errors among them
                 if time.monotonic() > deadline:
                     raise self._gone() from error
+            except RuntimeError as error:  # an answer, but none that its client can use
+                if time.monotonic() > deadline:
+                    raise self._refused(error) from error
             time.sleep(0.5)
+
+    def _refused(self, error: RuntimeError) -> StackError:
+        return StackError(
+            f"{self.attempt.id}: the Ray cluster at {self.address} refuses: {error}",
+            "Look at its dashboard, or start it again with `evergreen up`.",
+        )
 
     def _gone(self) -> StackError:
         return StackError(
