@@ -25,7 +25,7 @@ from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
-from pipelines.training.launchers import warm_up
+from pipelines.training.launchers import warm_driver
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
 from tasks.publishing import publish, publish_validation
@@ -51,10 +51,10 @@ def training(
     config = open_pipeline(home, pipeline)
     why = open_cause(home, config.pipeline, cause, reason)
 
-    with one_at_a_time(home, config.pipeline):
+    # A driver starts ahead: its imports take seconds, which pass while rows are read.
+    with one_at_a_time(home, config.pipeline), warm_driver():
         if stale := stale_reason(home, why):
             return refuse_stale(why, stale)
-        warm_up()  # imports take seconds, which pass while rows are read
         # data ------------------------------------------------------------------------------------
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")

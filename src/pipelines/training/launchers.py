@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Protocol, TypeVar
 
@@ -198,7 +198,7 @@ def popen_driver(*words: str, stdin: int, log: IO[bytes] | int) -> subprocess.Po
     )
 
 
-_warm: list[subprocess.Popen[bytes]] = []  # at most one
+_warm: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []  # at most one, and its environment
 
 
 def warm_up() -> None:
@@ -207,13 +207,35 @@ def warm_up() -> None:
     It ends with this process if no training comes. Without effect where the cluster starts drivers.
     """
     if not variable("EVERGREEN_RAY_JOBS") and not _warm:
-        _warm.append(popen_driver("--wait", stdin=subprocess.PIPE, log=subprocess.DEVNULL))
+        process = popen_driver("--wait", stdin=subprocess.PIPE, log=subprocess.DEVNULL)
+        _warm.append((process, child_environment()))
+
+
+@contextlib.contextmanager
+def warm_driver() -> Iterator[None]:
+    """`warm_up`, and the end of that driver when the block is over and nobody took it."""
+    warm_up()
+    try:
+        yield
+    finally:
+        drop_warm()
 
 
 def take_warm() -> subprocess.Popen[bytes] | None:
-    """The driver that waits, if it lives."""
-    process = _warm.pop() if _warm else None
-    return process if process and process.poll() is None else None
+    """The driver that waits, if it lives and has the environment that one started now would have."""
+    if _warm and _warm[0][0].poll() is None and _warm[0][1] == child_environment():
+        return _warm.pop()[0]
+    drop_warm()
+    return None
+
+
+def drop_warm() -> None:
+    """End the driver that waits."""
+    while _warm:
+        process, _ = _warm.pop()
+        kill_group(process)
+        if process.stdin:
+            process.stdin.close()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
