@@ -173,7 +173,7 @@ def parse_line(line: str) -> dict[str, Any] | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file that is either there in full or not; of several processes that do, the last one's holds."""
+    """Write a file that is there in full or not; of processes that do so at once, the last one holds."""
     draft = path.with_suffix(f".{os.getpid()}.part")
     draft.write_text(text)
     draft.replace(path)
