@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.config import Model, PipelineConfig, Training, Tuning
 from pipelines.environment import child_environment
-from pipelines.errors import EvergreenError
+from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.home import Home
 from pipelines.models.bundle import Description
 from pipelines.partition import partition_snapshot
@@ -29,7 +29,7 @@ from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, search_space
 from pipelines.training.trials import TrialLog, best_trial, read_trials
-from pipelines.training.tuning import Shares, plan_trials, tune
+from pipelines.training.tuning import Shares, finish, plan_trials, tune
 
 Plan = Callable[..., tuple[PipelineConfig, Attempt, AttemptFolder]]
 
@@ -242,3 +242,15 @@ def test_the_best_trial_has_the_least_loss_of_those_that_did_not_fail() -> None:
     assert found is not None
     assert found.number == 2
     assert best_trial([trial(0, [])]) is None
+
+
+def test_a_tuning_that_gave_no_model_is_searched_again(tmp_path: Path) -> None:
+    folder = AttemptFolder(tmp_path)
+    log = TrialLog(folder.trials)
+    log.start(0, {"width": 8})
+    log.end(0, "failed", "No space left on device")
+    (folder.candidates / "trial-0").mkdir(parents=True)
+    with pytest.raises(TrainingFailed, match="none of 1 trials gave a model: No space left"):
+        finish(folder, log)
+    assert TrialLog(folder.trials).trials == {}
+    assert list(folder.candidates.iterdir()) == []

@@ -1,0 +1,127 @@
+"""A driver is started once, and none is left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from pipelines.environment import set_environment
+from pipelines.errors import StackError
+from pipelines.records import Attempt, Snapshot
+from pipelines.training import launchers
+from pipelines.training.folder import write_whole
+from pipelines.training.launchers import ChildProcess, RayJob, take_warm, warm_driver
+
+
+@pytest.fixture
+def attempt(tmp_path: Path) -> Attempt:
+    snapshot = Snapshot.model_construct(pipeline="flights", version=1, uri="", rows=1, fingerprint="0")
+    return Attempt.model_construct(
+        id="flights-1", pipeline="flights", snapshot=snapshot, folder=str(tmp_path)
+    )
+
+
+def sleepers() -> list[int]:
+    return [p.pid for p in psutil.Process().children() if p.cmdline()[:2] == ["sleep", "98"]]
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that starts and never takes its lock."""
+    monkeypatch.setattr(launchers, "driver_command", lambda *words: ["sleep", "98"])
+    monkeypatch.setattr(launchers, "LOCK_SECONDS", 0.1)
+
+
+def test_a_driver_that_never_takes_its_lock_is_killed(attempt: Attempt, deaf: None) -> None:
+    launcher = ChildProcess(attempt)
+    launcher.start()
+    assert (launcher.running(), sleepers()) == (False, [])
+
+
+def test_an_interrupt_while_a_driver_starts_leaves_none_behind(
+    attempt: Attempt, deaf: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launcher = ChildProcess(attempt)
+
+    def interrupted() -> bool:
+        assert len(sleepers()) <= 1
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher, "running", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        launcher.start()
+    assert sleepers() == []
+
+
+def test_a_driver_started_ahead_ends_with_the_block_and_with_its_environment(
+    deaf: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERGREEN_TEST", "old")
+    with warm_driver():
+        assert launchers._warm[0][0].poll() is None
+        set_environment({"EVERGREEN_TEST": "new"})
+        assert take_warm() is None
+        launchers.warm_up()
+        assert launchers._warm
+    assert (take_warm(), sleepers()) == (None, [])
+
+
+class Cluster:
+    """Ray's client, faked: no real cluster loses an answer on demand."""
+
+    def __init__(self, keeps: bool) -> None:
+        self.keeps, self.jobs, self.asked = keeps, list[Any](), 0
+
+    def list_jobs(self) -> list[Any]:
+        return self.jobs
+
+    def submit_job(self, submission_id: str, **words: Any) -> None:
+        self.asked += 1
+        if not self.keeps:
+            raise RuntimeError("Request failed with status code 500: no room.")
+        if self.jobs:
+            raise RuntimeError(f"Request failed with status code 500: {submission_id} already exists.")
+        self.jobs.append(SimpleNamespace(submission_id=submission_id))
+        raise ConnectionError("the answer is lost")
+
+
+def ray_job(attempt: Attempt, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> RayJob:
+    monkeypatch.setattr("ray.job_submission.JobSubmissionClient", lambda address: cluster)
+    return RayJob(attempt, "http://nowhere")
+
+
+def test_a_submission_whose_answer_is_lost_is_there(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = Cluster(keeps=True)
+    ray_job(attempt, cluster, monkeypatch).start()
+    assert (cluster.asked, [j.submission_id for j in cluster.jobs]) == (2, [attempt.id])
+
+
+def test_a_cluster_that_refuses_is_said_in_its_own_words(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launchers, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(StackError, match="refuses: Request failed with status code 500: no room"):
+        ray_job(attempt, Cluster(keeps=False), monkeypatch).start()
+
+
+def write_often(path: Path) -> None:
+    for _ in range(300):
+        write_whole(path, str(os.getpid()))
+
+
+def test_two_processes_write_one_file(tmp_path: Path) -> None:
+    writers = [multiprocessing.Process(target=write_often, args=(tmp_path / "file.json",)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
