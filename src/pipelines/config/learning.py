@@ -42,6 +42,8 @@ LOSSES: dict[Task, tuple[str, ...]] = {
 
 Code = Annotated[str, StringConstraints(pattern=f"^{CODE}$")]
 Auto = Literal["auto"]
+ClassName = Annotated[str, BeforeValidator(str)]  # 0 in YAML is a number
+Weight = Annotated[float, Field(gt=0)]
 
 
 class Model(Section):
@@ -108,7 +110,7 @@ class Training(Section):
     compile: bool | Auto = "auto"
     stream: bool | Auto = "auto"  # by Ray Data from the Delta files: `true` is refused, it is not there yet
     loss: Loss | Code | Auto = "auto"
-    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    class_weights: Literal["balanced"] | dict[ClassName, Weight] | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
     patience: int = Field(10, ge=1)
     batch_size: Annotated[int, Field(ge=2)] | Auto = "auto"  # rows of an update, over all workers
@@ -122,7 +124,7 @@ class Training(Section):
     trend: bool | Auto = "auto"  # whether the passing of days is a feature; auto: if it helps, split by time
     refit: bool = True  # once the best epoch is known, learn from the validation part, too
     deterministic: bool = True  # the same weights bit for bit on the same kind of machine
-    seed: int = 7
+    seed: int = Field(7, ge=0, lt=2**32)
     timeout: Span = timedelta(hours=2)
     stall: Span = timedelta(minutes=10)  # without a sign of progress for so long it is ended and begun again
     failures: int = Field(3, ge=0)  # deaths of processes that an attempt survives

@@ -194,7 +194,7 @@ def open_code(folder: Path) -> str:
     with LOADING:
         if name not in sys.modules:
             package = ModuleType(name)
-            package.__path__ = [str(folder)]
+            package.__path__ = []
             sys.modules[name] = package
             sys.meta_path.insert(0, CodePackage(name, folder, sources))
     return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import ColumnType, PipelineConfig
+from pipelines.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,10 @@ def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType], trend: bool 
     categories = [c for c in table if types.get(str(c)) == "category"]
     left_out = days | {f"{name.removesuffix('.day')}.yearday" for name in days if is_short(table[name])}
     numbers = [c for c in table if c not in categories and c not in left_out and tells(table[c])]
+    if not (numbers or categories or (trend and days)):
+        raise DataError(
+            "No column differs between the rows to learn from.", "Add columns, or rows that differ."
+        )
     steps = [
         ("numbers", scale_numbers(), numbers),
         ("trend", scale_trend(), sorted(days) if trend else []),

@@ -32,5 +32,5 @@ class SoftScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type
 
     def transform(self, x: Any) -> NDArray[np.float64]:
         scaled = (np.asarray(x, dtype=np.float64) - self.center_) / self.scale_
-        bent: NDArray[np.float64] = scaled / np.sqrt(1 + (scaled / REACH) ** 2)
+        bent: NDArray[np.float64] = scaled / np.hypot(1.0, scaled / REACH)
         return bent

@@ -12,6 +12,7 @@ from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
 from pipelines.models.networks import build_network, find_bins
+from pipelines.training.folder import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,7 +53,7 @@ def prepare_arrays(
     else:
         custom.keep_own(config.features, step, folder / FEATURES)
     check_own(config, description, folder)
-    (folder / DESCRIPTION).write_text(description.model_dump_json())
+    write_whole(folder / DESCRIPTION, description.model_dump_json())
     return description
 
 
@@ -147,13 +148,19 @@ def describe_model(
         types=features.feature_types(config),
         classes=[] if regression else sorted(target.astype(str).unique()),
         mean=float(target.mean()) if regression else 0.0,
-        scale=(float(target.std()) or 1.0) if regression else 1.0,
+        scale=spread(target) if regression else 1.0,
         bins=find_bins(x[:, : x.shape[1] - len(codes)]) if x.ndim == 2 else [],
         cardinalities=codes,
         model=config.model,
         shape=list(x.shape[1:]),
         features=config.features,
     )
+
+
+def spread(target: pd.Series) -> float:
+    """The standard deviation of the target; 1 where it is none but rounding."""
+    deviation = float(target.std())
+    return deviation if deviation > 1e-9 * abs(float(target.mean())) else 1.0
 
 
 def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
