@@ -21,6 +21,8 @@ from pipelines.config.sections import (
 )
 from pipelines.records import Task
 
+CALENDAR = ("hour", "weekday", "yearday", "day")  # what features make of a time, as `<column>.<part>`
+
 
 class PipelineConfig(Section):
     """One declared thing to keep green."""
@@ -70,12 +72,21 @@ class PipelineConfig(Section):
                 )
         if self.data.table and self.data.query:
             raise ValueError("data.query: give data.table or data.query, not both")
-        if self.split.by == "time" and self.data.timestamp is None:
-            raise ValueError("split.by: time needs data.timestamp")
         if self.split.validation + self.split.test >= 1:
             raise ValueError("split: validation and test together leave nothing to train on")
         if not self.feature_columns and self.data.timestamp is None:
             raise ValueError("columns: no column is left for the model to learn from")
         check_learning(self.task, self.model, self.training)
         check_tuning(self.model, self.tuning)
+        return self
+
+    @model_validator(mode="after")
+    def times_fit(self) -> PipelineConfig:
+        made = {f"{c}.{part}" for c, spec in self.columns.items() if spec.type == "time" for part in CALENDAR}
+        if taken := sorted(made & self.columns.keys()):
+            raise ValueError(f"columns.{taken[0]}: the name of what is made from a time; rename the column")
+        if self.training.half_life and self.data.timestamp is None:
+            raise ValueError("training.half_life: needs data.timestamp")
+        if self.split.by == "time" and self.data.timestamp is None:
+            raise ValueError("split.by: time needs data.timestamp")
         return self

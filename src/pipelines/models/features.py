@@ -43,25 +43,28 @@ def add_calendar(frame: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFr
     return pd.DataFrame(columns, index=frame.index)
 
 
-def fit_features(frame: pd.DataFrame, types: dict[str, ColumnType], trend: bool = False) -> Any:
+def fit_features(
+    frame: pd.DataFrame, types: dict[str, ColumnType], clock: str | None = None, trend: bool = False
+) -> Any:
     """A transformer fitted on training rows: scaled numbers, then category codes from 0, -1 for unseen.
 
-    `trend` adds the days that have passed, held at the last training row's where a row is newer.
+    `clock` is the time that rows are split by: how late a row is would tell its part, so it is no feature,
+    unless `trend` adds the days that have passed, held at the last training row's where a row is newer.
     """
     from sklearn.compose import ColumnTransformer
 
     table = prepare(add_calendar(frame, types), types)
-    days = {f"{name}.day" for name, kind in types.items() if kind == "time"}
+    times, day = [name for name, kind in types.items() if kind == "time"], f"{clock}.day"
     categories = [c for c in table if types.get(str(c)) == "category"]
-    left_out = days | {f"{name.removesuffix('.day')}.yearday" for name in days if is_short(table[name])}
+    left_out = {day, *(f"{name}.yearday" for name in times if is_short(table[f"{name}.day"]))}
     numbers = [c for c in table if c not in categories and c not in left_out and tells(table[c])]
-    if not (numbers or categories or (trend and days)):
+    if not (numbers or categories or trend):
         raise DataError(
             "No column differs between the rows to learn from.", "Add columns, or rows that differ."
         )
     steps = [
         ("numbers", scale_numbers(), numbers),
-        ("trend", scale_trend(), sorted(days) if trend else []),
+        ("trend", scale_trend(), [day] if trend else []),
         ("codes", encode(), categories),
     ]
     return ColumnTransformer([s for s in steps if s[2]], verbose_feature_names_out=False).fit(table)

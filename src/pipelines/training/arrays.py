@@ -80,7 +80,7 @@ def fit_step(
     types = features.feature_types(config)
     if config.features is not None:
         return custom.fit_own(config.features, folder / CODE, sample[list(types)], sample[config.data.target])
-    step = features.fit_features(sample, types, trend)
+    step = features.fit_features(sample, types, config.data.timestamp, trend)
     return step, features.transform(step, sample, types)
 
 

@@ -28,7 +28,7 @@ def rows(table: Trips) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def step(rows: pd.DataFrame) -> Any:
-    return fit_features(rows, TYPES)
+    return fit_features(rows, TYPES, "at")
 
 
 def test_the_matrix_is_finite_and_its_codes_fit_the_embeddings(rows: pd.DataFrame, step: Any) -> None:
@@ -97,7 +97,7 @@ def test_a_gap_where_training_had_none(table: Trips) -> None:
 
 def test_a_column_empty_in_training_is_left_out(rows: pd.DataFrame) -> None:
     frame = rows.assign(distance=np.nan)
-    fitted = fit_features(frame, TYPES)
+    fitted = fit_features(frame, TYPES, "at")
     with_values, without = transform(fitted, rows, TYPES), transform(fitted, frame, TYPES)
     np.testing.assert_array_equal(with_values, without)
 
@@ -116,15 +116,25 @@ def test_time_becomes_the_calendar(step: Any, rows: pd.DataFrame) -> None:
 
 
 def test_a_trend_goes_on_to_the_last_training_row_and_no_further(rows: pd.DataFrame) -> None:
-    step = fit_features(rows, TYPES, trend=True)
+    step = fit_features(rows, TYPES, "at", trend=True)
     assert (
         transform(step, rows, TYPES).shape[1]
-        == transform(fit_features(rows, TYPES), rows, TYPES).shape[1] + 1
+        == transform(fit_features(rows, TYPES, "at"), rows, TYPES).shape[1] + 1
     )
     weeks = [-1, 0, 52, 104]
     later = rows.head(4).assign(at=[rows["at"].max() + pd.Timedelta(weeks=w) for w in weeks])
     trend = transform(step, later, TYPES)[:, -2]  # before the code of the zone
     assert trend[0] < trend[1] == trend[2] == trend[3]
+
+
+def test_of_another_time_the_date_is_a_feature(table: Trips) -> None:
+    """A birthday tells an age, whatever the rows are split by."""
+    born = pd.Timestamp(1950, 1, 1) + pd.to_timedelta(np.arange(300) * 80, unit="D")
+    frame = table(300)[["at"]].assign(born=born)
+    types: dict[str, ColumnType] = {"at": "time", "born": "time"}
+    matrix = transform(fit_features(frame, types, "at"), frame, types)
+    correlations = [abs(np.corrcoef(column, np.arange(300))[0, 1]) for column in matrix.T if column.std()]
+    assert max(correlations) > 0.95
 
 
 def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., Any]) -> None:
@@ -139,5 +149,5 @@ def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., A
 def test_the_frame_is_left_as_it_was(rows: pd.DataFrame, step: Any) -> None:
     before = rows.copy()
     transform(step, rows, TYPES)
-    fit_features(rows, TYPES)
+    fit_features(rows, TYPES, "at")
     pd.testing.assert_frame_equal(rows, before)
