@@ -135,8 +135,9 @@ class Teller:
 
     def __call__(self, trial: Trial) -> None:
         best, ended = best_trial(list(self.trials.trials.values())), len(self.trials.ended())
-        if trial.best is None or best is None or best.best is None:
+        if best is None or best.best is None:
             return
+        loss = best.best if trial.best is None else trial.best  # one that failed counts, and has none
         left = self.trials.elapsed / ended * (self.tuning.trials - ended)
         if self.tuning.time:
             left = min(left, max(0.0, self.tuning.time.total_seconds() - self.trials.elapsed))
@@ -144,7 +145,7 @@ class Teller:
             "model": "tuning",
             "epoch": ended,
             "epochs": self.tuning.trials,
-            "loss": round(trial.best, 6),
+            "loss": round(loss, 6),
             "validation": round(best.best, 6),
             "metric": "loss",
             "score": round(best.best, 6),
