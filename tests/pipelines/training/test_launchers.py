@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,6 @@ from pipelines.environment import set_environment
 from pipelines.errors import StackError
 from pipelines.records import Attempt, Snapshot
 from pipelines.training import launchers
-from pipelines.training.folder import write_whole
 from pipelines.training.launchers import ChildProcess, RayJob, take_warm, warm_driver
 
 
@@ -112,16 +110,17 @@ def test_a_cluster_that_refuses_is_said_in_its_own_words(
         ray_job(attempt, Cluster(keeps=False), monkeypatch).start()
 
 
-def write_often(path: Path) -> None:
-    for _ in range(300):
-        write_whole(path, str(os.getpid()))
+WRITE_OFTEN = """
+import sys
+from pathlib import Path
+from pipelines.training.folder import write_whole
+for number in range(300):
+    write_whole(Path(sys.argv[1]), str(number))
+"""
 
 
 def test_two_processes_write_one_file(tmp_path: Path) -> None:
-    writers = [multiprocessing.Process(target=write_often, args=(tmp_path / "file.json",)) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0, 0]
+    command = [sys.executable, "-c", WRITE_OFTEN, str(tmp_path / "file.json")]
+    writers = [subprocess.Popen(command) for _ in range(2)]
+    assert [writer.wait() for writer in writers] == [0, 0]
     assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
