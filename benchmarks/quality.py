@@ -99,12 +99,12 @@ def compare(name: str, file: str, target: str, timestamp: str | None, folder: Pa
     """Train the default and boosting on one table, and judge them on its test part."""
     from pipelines.data.definition.proposal import init_definition
     from pipelines.data.ingestion.batches import stage_batch
-    from pipelines.data.storage.snapshots import accept_batch, read_snapshot
+    from pipelines.data.storage.snapshots import accept_batch
     from pipelines.evaluation.evaluate import Paired
     from pipelines.home import Home
     from pipelines.models.bundle import hash_files, load_bundle
+    from pipelines.partition import partition_snapshot
     from pipelines.registration import open_pipeline
-    from pipelines.splitting import split_rows
     from pipelines.training.attempts import plan_attempt
     from pipelines.training.fitting import fit_attempt
     from pipelines.training.folder import AttemptFolder
@@ -125,7 +125,7 @@ def compare(name: str, file: str, target: str, timestamp: str | None, folder: Pa
     fitted = fit_attempt(config, attempt, place)
     seconds = time.monotonic() - started
 
-    test = split_rows(read_snapshot(snapshot), config).test
+    test = partition_snapshot(snapshot, config).table("test")
     paired = Paired(config.metric, test[target])
     ours = paired.interval(load_bundle(place.bundle, hash_files(place.bundle)).predict(test))
     theirs = [paired.interval(boost(place.root / arrays, test)) for arrays in ("arrays", "refit/arrays")]

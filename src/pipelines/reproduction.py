@@ -199,14 +199,14 @@ def compare_versions(home: Home, recorded: Recorded, again: TrainedModel) -> Rep
 
 def measure(recorded: Recorded, again: TrainedModel) -> dict[str, float]:
     """The metrics of the new model on the rows that the recorded one was judged on."""
-    from pipelines.data.storage.snapshots import read_snapshot
+    from pipelines.evaluation.evaluate import predict_test
     from pipelines.evaluation.metrics import score_all
     from pipelines.models.bundle import load_bundle
-    from pipelines.splitting import split_rows
+    from pipelines.partition import partition_snapshot
 
-    test = split_rows(read_snapshot(recorded.attempt.snapshot), recorded.config).test
-    predictions = load_bundle(Path(again.folder), again.files).predict(test)
-    return score_all(recorded.config.task, test[recorded.config.data.target], predictions)
+    rows, target = partition_snapshot(recorded.attempt.snapshot, recorded.config), recorded.config.data.target
+    predictions = predict_test(load_bundle(Path(again.folder), again.files), rows)
+    return score_all(recorded.config.task, rows.table("test", columns=[target])[target], predictions)
 
 
 def compare_weights(home: Home, recorded: Recorded, again: TrainedModel) -> SameWeights:

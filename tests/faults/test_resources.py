@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tests.faults.disk import small_file_system
 from tests.faults.frame import HELD, PLAIN, Form, Pipeline, rides, to_csv
 from tests.faults.judging import assert_nothing_left_behind, check_next
 
@@ -244,15 +245,8 @@ def many_rides(rows: int) -> pd.DataFrame:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 6 MB, where this machine lets us mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting is not permitted here; a limit on files stands in for the full disk")
-    try:
+    with small_file_system(tmp_path / "disk", 6, "; a limit on files stands in for the full disk") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_takes_in_nothing_and_with_room_the_same_command_works(

@@ -69,7 +69,6 @@ class Paired:
     """The same seeded bootstrap resamples of the test rows for each question, so that answers compare."""
 
     def __init__(self, metric: str, target: pd.Series, draws: int = DRAWS, seed: int = 0) -> None:
-
         self.metric, self.target = metric, target.reset_index(drop=True)
         self.draws, self.seed = draws, seed
         self._kept: dict[int, tuple[pd.DataFrame, NDArray[np.float64]]] = {}

@@ -18,9 +18,11 @@ from pipelines.records import Attempt, ModelVersion, ServedModel, TrainedModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 ATTEMPT_TAG = "evergreen.attempt"
 COMPLETE_TAG = "evergreen.complete"
+MOST_METRICS = 1000  # that MLflow takes at a time
 BUNDLE = "bundle"
 QUIET = {
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
@@ -68,6 +70,12 @@ def run_link(home: Home, pipeline: str, run_id: str) -> str:
     if not uri.startswith("http"):
         return f"`{run_id}`"
     return f"[{run_id}]({uri}/#/experiments/{experiment_id(connect(home), home, pipeline)}/runs/{run_id})"
+
+
+def log_metrics(client: MlflowClient, run_id: str, metrics: list[Metric]) -> None:
+    """As many requests as MLflow wants; what is there already, with the same time, stays as it is."""
+    for start in range(0, len(metrics), MOST_METRICS):
+        client.log_batch(run_id, metrics[start : start + MOST_METRICS])
 
 
 def run_tags(attempt: Attempt) -> dict[str, str]:

@@ -21,6 +21,7 @@ from pipelines.registry.mlflow_store import (
     COMPLETE_TAG,
     connect,
     experiment_id,
+    log_metrics,
     logged_model,
     run_tags,
     tracking_uri,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 REASON_TAG = "evergreen.reason"
 SECONDS = 2.0  # between two batches of epochs
 LAST_SECONDS = 5.0  # for the last batch, where a server hangs
-MOST_METRICS = 1000  # that MLflow takes at a time
 ADDRESSES = {"checkpoints"}  # which may hold a key
 MEGABYTE = 1e6
 ONE_AT_A_TIME = threading.Lock()  # of trainings in this process: who comes first makes the store
@@ -199,12 +199,6 @@ def run_parameters(config: PipelineConfig) -> dict[str, Any]:
         for k, v in section.model_dump(mode="json", exclude=ADDRESSES).items()
     }
     return {**flat, "target": config.data.target, "features": ", ".join(config.feature_columns)}
-
-
-def log_metrics(client: MlflowClient, run_id: str, metrics: list[Metric]) -> None:
-    """As many requests as MLflow wants; what is there already, with the same time, stays as it is."""
-    for start in range(0, len(metrics), MOST_METRICS):
-        client.log_batch(run_id, metrics[start : start + MOST_METRICS])
 
 
 def all_epochs(config: PipelineConfig, attempt: Attempt) -> list[Metric]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipelines.records import Attempt, Trial
+from pipelines.registry.mlflow_store import COMPLETE_TAG, log_metrics
 from pipelines.reporting.tuning import render_tuning
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.trials import best_trial, read_trials
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
 
 PARENT_TAG = "mlflow.parentRunId"  # MLflow's own: its UI folds children under their parent
 TRIAL_TAG = "evergreen.trial"
-COMPLETE_TAG = "evergreen.complete"
 MOST_CHILDREN = 10_000
-MOST_METRICS = 1000  # that MLflow takes at a time
 STATES = {"failed": "FAILED"}  # every other trial did what it was for
 
 
@@ -63,9 +62,7 @@ def fill_child(client: MlflowClient, run_id: str, trial: Trial, at: int) -> None
     from mlflow.entities import Param, RunTag
 
     params = [Param(name, str(value)) for name, value in trial.settings.items()]
-    metrics = trial_metrics(trial, at)
-    for start in range(0, len(metrics), MOST_METRICS):
-        client.log_batch(run_id, metrics[start : start + MOST_METRICS])
+    log_metrics(client, run_id, trial_metrics(trial, at))
     reason = [RunTag("evergreen.reason", trial.reason)] if trial.reason else []
     client.log_batch(run_id, params=params, tags=[*reason, RunTag(COMPLETE_TAG, "yes")])
     client.set_terminated(run_id, STATES.get(trial.status, "FINISHED"), end_time=at)

@@ -59,7 +59,7 @@ def fit_metered(job: FitJob) -> Fitted:
 def candidate(job: FitJob, kind: str) -> FitJob:
     """The same job for one kind, in a place of its own."""
     description = job.description.model_copy(update={"kind": kind})
-    place = job.root / "candidates" / kind
+    place = AttemptFolder(job.root).candidates / kind
     return job.model_copy(update={"name": f"{job.name}-{kind}", "place": place, "description": description})
 
 

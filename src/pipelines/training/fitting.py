@@ -10,7 +10,6 @@ from pipelines.progress import log
 from pipelines.records import Attempt
 from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
 from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
-from pipelines.training.distributed import plan_resources
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
@@ -21,7 +20,6 @@ MOST_TREND_ROWS = 100_000  # say as well as more whether the passing of time tel
 
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
-    plan_resources(config.training)  # what cannot be had is said before anything is done
     rows = partition_snapshot(attempt.snapshot, config)
     trend = knows_trend(config, rows, folder)
     job = plan_job(config, attempt, folder, rows, trend)
