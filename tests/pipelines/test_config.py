@@ -71,6 +71,13 @@ def test_a_sound_definition(tmp_path: Path) -> None:
             14,
             ["validation.checks.0: ", "expect_"],
         ),
+        (
+            "  y: {type: number}",
+            "  y: {type: text}",
+            13,
+            ["columns.y.type: text", "needs numbers", "write number"],
+        ),
+        ("split:\n", "features: own:features\ntraining: {trend: true}\nsplit:\n", 15, ["training.trend: "]),
         ("data:\n", "data: [\n", 6, ["not YAML"]),
         ("data:\n", "data: a: b\n", 4, ["not YAML"]),
     ],
@@ -86,6 +93,21 @@ def test_an_error_names_file_line_and_key(
         assert word in caught.value.message
     assert caught.value.exit_code == 2
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["number", "time"])
+def test_classes_that_are_declared_as_something_else(tmp_path: Path, kind: str) -> None:
+    """Codes such as 0 and 1 are classes where they are declared so, as `evergreen init` does."""
+    text = SOUND.replace("task: regression\nmetric: rmse", "task: binary\nmetric: auc").replace("r2", "auc")
+    with pytest.raises(ConfigError, match=rf"line 13: columns.y.type: {kind}, .* write category .*0 and 1"):
+        load(tmp_path, text.replace("y: {type: number}", f"y: {{type: {kind}}}"))
+    assert load(tmp_path, text.replace("y: {type: number}", "y: {type: category}")).task == "binary"
+
+
+def test_a_trend_without_a_time(tmp_path: Path) -> None:
+    text = SOUND.replace("  timestamp: at\n", "").replace("by: time", "by: random\ntraining: {trend: true}")
+    with pytest.raises(ConfigError, match=r"line 15: training.trend: needs data.timestamp"):
+        load(tmp_path, text)
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from pipelines.splitting import Parts, split_rows
 
 
 def defined(by: str = "time", task: str = "regression", **split: Any) -> PipelineConfig:
+    kind = "number" if task == "regression" else "category"
     return PipelineConfig.model_validate(
         {
             "pipeline": "p",
             "task": task,
             "metric": "mae" if task == "regression" else "accuracy",
             "data": {"source": "t.csv", "target": "y", "timestamp": "at"},
-            "columns": {"at": {"type": "time"}, "x": {"type": "number"}, "y": {"type": "number"}},
+            "columns": {"at": {"type": "time"}, "x": {"type": "number"}, "y": {"type": kind}},
             "split": {"by": by, **split},
         }
     )

@@ -76,6 +76,7 @@ class PipelineConfig(Section):
             raise ValueError("split: validation and test together leave nothing to train on")
         if not self.feature_columns and self.data.timestamp is None:
             raise ValueError("columns: no column is left for the model to learn from")
+        check_target(self.task, self.data.target, self.columns[self.data.target])
         check_learning(self.task, self.model, self.training)
         check_tuning(self.model, self.tuning)
         return self
@@ -89,4 +90,22 @@ class PipelineConfig(Section):
             raise ValueError("training.half_life: needs data.timestamp")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
+        if self.training.trend is True and self.data.timestamp is None:
+            raise ValueError("training.trend: needs data.timestamp")
+        if self.training.trend is True and self.features is not None:
+            raise ValueError("training.trend: features of one's own make it themselves; leave this key out")
         return self
+
+
+def check_target(task: Task, name: str, column: Column) -> None:
+    """Raise ValueError, which names the key, where the target is of a type that the task cannot learn."""
+    if task == "regression" and column.type != "number":
+        raise ValueError(
+            f"columns.{name}.type: {column.type}, but a regression needs numbers: write number, or set task"
+            " to binary or multiclass"
+        )
+    if task != "regression" and column.type not in ("category", "text"):
+        raise ValueError(
+            f"columns.{name}.type: {column.type}, but the target of a {task} task has classes: write category"
+            " (codes such as 0 and 1 are classes then), or set task to regression for an amount"
+        )
