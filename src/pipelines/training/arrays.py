@@ -12,6 +12,7 @@ from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
 from pipelines.models.networks import build_network, find_bins
+from pipelines.splitting import PARTS
 from pipelines.training.folder import write_whole
 
 if TYPE_CHECKING:
@@ -195,10 +196,7 @@ def recency_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.f
 
 
 def class_weights(target: pd.Series, config: PipelineConfig) -> NDArray[np.float64]:
-    """The weight of each row's class; `balanced` is rows / (classes x rows of the class), as in scikit-learn.
-
-    Raises ConfigError where a class is named that the rows do not have.
-    """
+    """The weight of each row's class; `balanced`: rows / (classes x rows of the class), as in scikit-learn."""
     import numpy as np
 
     asked = config.training.class_weights
@@ -209,11 +207,20 @@ def class_weights(target: pd.Series, config: PipelineConfig) -> NDArray[np.float
     if asked == "balanced":
         table = {name: len(target) / (len(counts) * count) for name, count in counts.items()}
     else:
-        if unknown := sorted(set(asked) - set(counts.index)):
-            raise ConfigError(
-                f"training.class_weights names {', '.join(map(repr, unknown))}; the classes of"
-                f" {config.data.target!r} are {', '.join(map(repr, sorted(counts.index)))}.",
-                "Write the classes as the data do; those that are not named count 1.",
-            )
         table = {name: asked.get(name, 1.0) for name in counts.index}
     return np.asarray(target.map(table), dtype=np.float64)
+
+
+def check_class_weights(config: PipelineConfig, rows: Partition) -> None:
+    """Raise ConfigError where a class is named that no part has; the learnt part may well lack one."""
+    asked = config.training.class_weights
+    if not isinstance(asked, dict):
+        return
+    target = rows.table(*PARTS, columns=[config.data.target])[config.data.target]
+    known = sorted(target.astype(str).unique())
+    if unknown := sorted(asked.keys() - set(known)):
+        raise ConfigError(
+            f"training.class_weights names {', '.join(map(repr, unknown))}; the classes of"
+            f" {config.data.target!r} are {', '.join(map(repr, known))}.",
+            "Write the classes as the data do; those that are not named count 1.",
+        )

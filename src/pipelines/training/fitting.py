@@ -8,7 +8,7 @@ from pipelines.config import PipelineConfig
 from pipelines.partition import Partition, partition_snapshot
 from pipelines.progress import log
 from pipelines.records import Attempt
-from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
+from pipelines.training.arrays import REFIT, TRAIN, check_class_weights, prepare_arrays
 from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
@@ -21,6 +21,7 @@ MOST_TREND_ROWS = 100_000  # say as well as more whether the passing of time tel
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
     rows = partition_snapshot(attempt.snapshot, config)
+    check_class_weights(config, rows)
     trend = knows_trend(config, rows, folder)
     job = plan_job(config, attempt, folder, rows, trend)
     if config.model.kind == "auto":
