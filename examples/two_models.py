@@ -19,7 +19,8 @@ def add_rush_hour(pipeline: str, home: Home) -> str:
     config = open_pipeline(home, pipeline)
     rows = pd.concat([pd.read_csv(file) for file in find_files(config.data.source, config.folder)])
     rush = pd.to_datetime(rows[config.data.timestamp]).dt.hour.isin([7, 8, 9, 17, 18, 19])
-    derived = derive_pipeline(home, config, "two-models", "rows.csv", rush_hour=Column(type="category"))
+    columns = {"rush_hour": Column(type="category")}
+    derived = derive_pipeline(home, config, "two-models", "rows.csv", columns)
     rows.assign(rush_hour=rush).to_csv(derived.folder / "rows.csv", index=False)
     return derived.pipeline
 

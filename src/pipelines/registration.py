@@ -22,7 +22,7 @@ def open_pipeline(home: Home, pipeline: str) -> PipelineConfig:
 
 
 def derive_pipeline(
-    home: Home, config: PipelineConfig, suffix: str, source: str, **columns: Column
+    home: Home, config: PipelineConfig, suffix: str, source: str, columns: dict[str, Column]
 ) -> PipelineConfig:
     """The pipeline `<name>-<suffix>`, like another but with a source of its own and more columns.
 
@@ -32,7 +32,7 @@ def derive_pipeline(
     changes = {
         "pipeline": name,
         "data": config.data.model_copy(update={"source": source}),
-        "columns": {**config.columns, **columns},
+        "columns": config.columns | columns,
     }
     path = home.pipeline(name).root / "pipeline.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -118,10 +118,12 @@ def encode() -> Any:
 
 def prepare(table: pd.DataFrame, types: dict[str, ColumnType]) -> pd.DataFrame:
     """Missing categories as a value of their own: the encoder sees strings alone, even in an empty column."""
-    texts = [c for c in table if types.get(str(c)) == "category"]
-    return table.assign(
-        **{str(c): table[c].astype(object).where(table[c].notna(), "(missing)").astype(str) for c in texts}
-    )
+    ready = table.copy(deep=False)  # not `assign`: a column may be named like an argument of it
+    for name in table:
+        if types.get(str(name)) == "category":
+            values = table[name]
+            ready[name] = values.astype(object).where(values.notna(), "(missing)").astype(str)
+    return ready
 
 
 def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) -> NDArray[np.float32]:

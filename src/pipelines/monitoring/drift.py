@@ -110,7 +110,10 @@ def shift_to_zero(frame: pd.DataFrame, then: pd.DataFrame) -> pd.DataFrame:
     numbers = then.select_dtypes("float64")
     spread = np.maximum(numbers.max() - numbers.min(), 1.0)
     close = numbers.columns[(numbers.abs().max() * 1e-12) > spread]
-    return frame.assign(**{name: frame[name] - then[name].median() for name in close if name in frame})
+    shifted = frame.copy(deep=False)
+    for name in close.intersection(frame.columns):
+        shifted[name] = frame[name] - then[name].median()
+    return shifted
 
 
 def measure_missing(name: str, test: DriftTest, now: pd.Series, then: pd.Series) -> ColumnDrift | None:

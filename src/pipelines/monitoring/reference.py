@@ -88,13 +88,15 @@ def guess_kind(column: pd.Series) -> ColumnType:
 
 def write_reference(folder: Path, reference: Reference) -> list[Path]:
     """Write `reference.parquet` and `reference.json` (column: test) to `folder`, to travel with the model."""
+    import pandas as pd
+
     folder.mkdir(parents=True, exist_ok=True)
     rows, tests = folder / "reference.parquet", folder / "reference.json"
     as_written = {
         name: prepare_column(reference.frame[name], KIND_OF[test.method])
         for name, test in reference.tests.items()
     }
-    reference.frame.assign(**as_written).to_parquet(rows, index=False)
+    pd.DataFrame(as_written).to_parquet(rows, index=False)
     tests.write_text(
         json.dumps({name: test.model_dump() for name, test in reference.tests.items()}, indent=1)
     )

@@ -146,6 +146,15 @@ def test_the_target_and_left_out_columns_are_no_features(define: Callable[..., A
     }
 
 
+def test_a_column_may_have_any_name(rows: pd.DataFrame) -> None:
+    names = {"zone": "self", "distance": "frame", "passengers": "index"}
+    types = {names.get(name, name): kind for name, kind in TYPES.items()}
+    renamed = rows.rename(columns=names)
+    step = fit_features(renamed, types, "at")
+    before = transform(fit_features(rows, TYPES, "at"), rows, TYPES)
+    np.testing.assert_array_equal(transform(step, renamed, types), before)
+
+
 def test_the_frame_is_left_as_it_was(rows: pd.DataFrame, step: Any) -> None:
     before = rows.copy()
     transform(step, rows, TYPES)

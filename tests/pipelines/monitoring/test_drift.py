@@ -149,3 +149,11 @@ def test_times_that_tell_nothing_fall_back_to_chunks(time):
     cut = cut_windows(100, time, WEEK)
     assert len(cut) == 10
     assert sorted(np.concatenate(cut)) == list(range(100))
+
+
+def test_a_column_named_like_an_argument_is_one_like_any_other(tmp_path):
+    """Huge, close numbers are shifted before they are compared."""
+    frame = pd.DataFrame({"self": 1e16 + 2.0 * np.arange(400)})
+    write_reference(tmp_path, build_reference(frame, {"self": "number"}, None, WEEK))
+    found = measure_drift(frame, *read_reference(tmp_path), None)
+    assert [(column.column, column.drifted) for column in found.columns] == [("self", False)]
