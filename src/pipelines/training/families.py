@@ -11,7 +11,7 @@ from pipelines.training.arrays import load_arrays
 from pipelines.training.estimators import fit_estimator
 from pipelines.training.folder import write_whole
 from pipelines.training.job import FitJob, Fitted, OnEpoch
-from pipelines.training.losses import row_losses
+from pipelines.training.losses import LEAST, row_losses
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,4 +75,4 @@ def as_outputs(answers: Any, classes: bool) -> Any:
     """Answers as a network's outputs: the logarithms of probabilities are logits of the same."""
     import numpy as np
 
-    return np.log(np.clip(answers, 1e-7, 1.0)) if classes else answers
+    return np.log(np.clip(answers, LEAST, 1.0)) if classes else answers

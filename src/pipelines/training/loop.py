@@ -16,7 +16,7 @@ from pipelines.training.arrays import load_arrays
 from pipelines.training.checkpoints import Checkpoints
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob, OnEpoch
-from pipelines.training.losses import loss_function
+from pipelines.training.losses import judging, loss_function
 from pipelines.training.optimizing import Schedule, make_optimizer, pays_to_compile
 from pipelines.training.parallel import choose_parallel
 from pipelines.training.placing import Rows, autocast, choose_device, set_determinism
@@ -60,6 +60,7 @@ class Loop:
         self.limit: int = job.epochs or int(self.training.epochs)
         self.schedule = Schedule(self.training, self.batches)
         self.losses_of = loss_function(self.description, self.training, job.bundle)
+        self.judged_of = judging(self.losses_of, self.description)
         compiled = pays_to_compile(self.training, self.batches * self.limit, self.device)
         self.model = self.parallel.wrap(
             self.network, torch.compile(self.network) if compiled else self.network
@@ -200,7 +201,7 @@ class Loop:
             for rows in torch.split(mine, VALIDATION_ROWS):
                 x, y = self.rows.take_validation(rows)
                 outputs = self.network(x)
-                losses.append(self.losses_of(outputs, y))
+                losses.append(self.judged_of(outputs, y))
                 found.append(scores.predicted(outputs, self.description))
                 self._beat()
         gather = self.parallel.gather

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,22 +17,39 @@ if TYPE_CHECKING:
 
     Losses = Callable[[Tensor, Tensor], Tensor]
 
+LEAST = 1e-7  # probability that a model's answer counts as, at least: a certain error is no infinite one
 FOCUS = 2.0  # how much less a row counts that is right already: gamma of Lin et al. 2017, Focal Loss
 
 
 def row_losses(
     outputs: Tensor, target: Tensor, description: Description, training: Training, bundle: Path
 ) -> Tensor:
-    """The loss of each row, (batch,), unweighted: see `loss_function`."""
-    return loss_function(description, training, bundle)(outputs, target)
+    """The loss of each row, (batch,), unweighted, by which models are judged: see `judging`."""
+    return judging(loss_function(description, training, bundle), description)(outputs, target)
+
+
+def judging(losses: Losses, description: Description) -> Losses:
+    """The same losses for held-back rows, whose class may be -1, never seen in training.
+
+    Such a row is a certain error of any model: it costs what LEAST costs, so that kinds compare.
+    """
+    import torch
+
+    if not description.classes:
+        return losses
+
+    def judged(outputs: Tensor, target: Tensor) -> Tensor:
+        return torch.where(target < 0, -math.log(LEAST), losses(outputs, target.clamp(min=0)))
+
+    return judged
 
 
 def loss_function(description: Description, training: Training, bundle: Path) -> Losses:
     """A function of outputs and target that gives each row's loss, (batch,).
 
     Outputs are (batch, outputs), or (batch, members, outputs) of an ensemble, whose members learn each for
-    itself: a row's loss is the mean of theirs. The target is (batch,): standardised values, or classes, of
-    which -1, never seen in training, has no loss. Quantiles add the mean of their pinball losses.
+    itself: a row's loss is the mean of theirs. The target is (batch,): standardised values, or classes from
+    0. Quantiles add the mean of their pinball losses.
     Raises ConfigError where the user's own loss, whose code is in `bundle`, does not give a number a row.
     """
     single = value_loss(description, training, bundle)
@@ -84,7 +102,7 @@ def huber(outputs: Tensor, target: Tensor) -> Tensor:
 def cross_entropy(outputs: Tensor, target: Tensor) -> Tensor:
     from torch.nn import functional
 
-    return functional.cross_entropy(outputs, target, reduction="none", ignore_index=-1)
+    return functional.cross_entropy(outputs, target, reduction="none")
 
 
 def focal(outputs: Tensor, target: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pipelines.config import METRICS, Model, Training
 from pipelines.evaluation.metrics import score_metric
 from pipelines.models.bundle import Description
+from pipelines.training.families import as_outputs
 from pipelines.training.losses import pinball, row_losses
 from pipelines.training.scores import predicted, score
 
@@ -71,10 +72,19 @@ def test_no_constant_has_a_smaller_pinball_loss_than_the_quantile(values: list[f
     assert mean(best) <= min(mean(value) for value in target) + 1e-3
 
 
-def test_quantiles_add_their_loss_and_a_class_never_seen_has_none() -> None:
+def test_quantiles_add_their_loss() -> None:
     outputs, target = torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([0.0])
     assert float(losses(outputs, target, "regression", quantiles=[0.1, 0.9])) == pytest.approx(1.0 + 0.2 / 2)
-    assert float(losses(torch.zeros(1, 2), torch.tensor([-1]), "binary")) == 0.0
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "focal"])
+@pytest.mark.parametrize("shape", [(3, 2), (3, 4, 2)])
+def test_a_class_never_seen_is_a_certain_error_of_any_model(loss: str, shape: tuple[int, ...]) -> None:
+    """As dear as the worst answer of an estimator, whose probabilities are clipped."""
+    found = losses(torch.zeros(shape), torch.tensor([0, -1, 1]), "binary", loss)
+    worst = losses(torch.tensor(as_outputs(np.array([[1.0, 0.0]]), True)), torch.tensor([1]), "binary", loss)
+    assert float(found[1]) == pytest.approx(float(worst[0]), rel=1e-4)
+    torch.testing.assert_close(found[[0, 2]], losses(torch.zeros(2, 2), torch.tensor([0, 1]), "binary", loss))
 
 
 def test_a_focal_loss_cares_less_about_what_is_right() -> None:
