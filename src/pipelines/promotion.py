@@ -64,6 +64,7 @@ def deploy_champion(home: Home, pipeline: str) -> ServedModel:
     champion = ledger.champions(pipeline)[-1]
     point_aliases(home, pipeline, champion.version, champion.previous)
     ledger.serve(served)
+    ledger.confirm(champion)
     return served
 
 

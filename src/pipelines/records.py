@@ -17,8 +17,9 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 WindowVerdict = Literal["healthy", "drift", "degraded", "insufficient"]
 Decision = Literal["none", "suggest", "retrain"]
 TrainStatus = Literal[
-    "promoted", "rejected", "inconclusive", "awaiting_approval", "reused", "refused", "failed"
+    "promoted", "rejected", "inconclusive", "awaiting_approval", "reverted", "reused", "refused", "failed"
 ]
+PromotionState = Literal["begun", "confirmed", "reverted"]
 MarkKind = Literal["number", "day", "time", "zoned", "text", "text time"]
 IntakeState = Literal["staged", "accepted", "refused"]
 TrialStatus = Literal["running", "finished", "stopped early", "failed"]
@@ -270,6 +271,13 @@ class Comparison(Record):
     difference: Interval
 
 
+class NoComparison(Record):
+    """Why a challenger was judged without its champion: that one does not load, or cannot read the rows."""
+
+    champion_version: int
+    reason: str
+
+
 class Evaluation(Record):
     """What was measured on held-back rows; gates decide from this and from nothing else."""
 
@@ -283,7 +291,14 @@ class Evaluation(Record):
     baseline_metrics: dict[str, float]
     baseline_difference: Interval
     comparison: Comparison | None = None
+    no_comparison: NoComparison | None = None
     smoke_failure: str | None = None
+
+    @property
+    def champion_version(self) -> int | None:
+        """Of the champion that was to be beaten, None for the first model."""
+        judged = self.comparison or self.no_comparison
+        return judged.champion_version if judged else None
 
 
 class GateVerdict(Record):
@@ -302,7 +317,11 @@ class ModelVersion(Record):
 
 
 class Promotion(Record):
-    """A row of the ledger: from `since` on, `version` is champion; `previous` is whom it replaced."""
+    """A row of the ledger: from `since` on, `version` is champion; `previous` is whom it replaced.
+
+    `begun` until the service was seen to answer with it, then `confirmed`; `reverted`, it never was champion,
+    and `undone` says why. `approved_by` is the person who decided, where one did.
+    """
 
     pipeline: str
     seq: int
@@ -313,6 +332,10 @@ class Promotion(Record):
     why: str
     since: datetime
     until: datetime | None = None
+    state: PromotionState = "begun"
+    settled: datetime | None = None
+    approved_by: str | None = None
+    undone: str | None = None
 
 
 # ------------------------------------------------------------------------------------------------ monitoring
@@ -399,5 +422,5 @@ class TrainOutcome(Record):
     cause: str | None = None
     warnings: list[str] = []
     seconds: dict[str, float] = {}
-    reason: str | None = None  # of a failure
+    reason: str | None = None  # of a failure, or of a promotion that was undone
     cost: Cost | None = None

@@ -232,7 +232,8 @@ def found_pipeline(folder: Path, form: Form) -> Pipeline:
     assert answer.counts == RowCounts(read=HELD, known=0, accepted=HELD)
     first = {"version": 1, "previous": None, "attempt": "rides-1", "cause": None, "why": "it is good"}
     promotion = Promotion(pipeline="rides", seq=0, since=datetime(2025, 6, 1), **first)
-    Ledger.open(pipeline.home).promote(promotion)
+    ledger = Ledger.open(pipeline.home)
+    ledger.confirm(ledger.promote(promotion))
     return pipeline
 
 

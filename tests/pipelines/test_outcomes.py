@@ -91,7 +91,7 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
         cause = open_cause(home, "trips", None, "more rows")
         row = plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)
         told = TrainOutcome(status="inconclusive", pipeline="trips", attempt=f"trips-{number}")
-        return promote(home, row, mark_promoted(told, version_of(number)))
+        return ledger.confirm(promote(home, row, mark_promoted(told, version_of(number))))
 
     return make
 

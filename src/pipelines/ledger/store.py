@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from pipelines.clock import now
 from pipelines.errors import EvergreenError, PromotionConflict, UsageError
 from pipelines.home import Home
-from pipelines.ledger import tables
+from pipelines.ledger import audit, tables
 from pipelines.records import (
     Attempt,
     Batch,
@@ -23,6 +25,7 @@ from pipelines.records import (
     Intake,
     IntakeState,
     Promotion,
+    PromotionState,
     ServedModel,
     TrainedModel,
     TrainOutcome,
@@ -30,7 +33,7 @@ from pipelines.records import (
     WindowJudgment,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 CANNOT_WRITE = ("disk is full", "disk I/O error", "readonly database", "unable to open database")
 
 
@@ -178,10 +181,8 @@ class Ledger:
 
     def finish_attempt(self, outcome: TrainOutcome) -> None:
         """Store how an attempt ended."""
-        values = {"outcome": outcome.model_dump(mode="json")}
-        mine = tables.attempts.c.id == outcome.attempt
-        with self.engine.begin() as connection:
-            connection.execute(sa.update(tables.attempts).where(mine).values(values))
+        with self.writing() as connection:
+            store_outcome(connection, outcome)
 
     def record_cost(self, attempt: str, cost: Cost) -> None:
         """Store what an attempt has used so far, all its processes together."""
@@ -193,11 +194,14 @@ class Ledger:
 
     def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
         """Store the registered version of an attempt and the hashes of its files."""
-        values = {"trained": trained.model_dump(mode="json"), "version": version}
-        with self.engine.begin() as connection:
-            connection.execute(
-                sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values)
-            )
+        table, values = tables.attempts, {"trained": trained.model_dump(mode="json"), "version": version}
+        with self.writing() as connection:
+            row = connection.execute(sa.select(table).where(table.c.id == attempt)).first()
+            if row is None or row.version == version:
+                return
+            connection.execute(sa.update(table).where(table.c.id == attempt).values(values))
+            body = {"attempt": attempt, "snapshot": row.attempt["snapshot"], "files": trained.files}
+            audit.append(connection, row.pipeline, "version registered", f"{row.pipeline}:{version}", body)
 
     def outcome(self, attempt: str) -> TrainOutcome | None:
         """How an attempt ended, None while it has not."""
@@ -230,62 +234,79 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------- champions
 
+    def promotions(self, pipeline: str) -> list[Promotion]:
+        """Every promotion that was begun, oldest first, those that were undone included."""
+        with self.engine.connect() as connection:
+            return read_promotions(connection, pipeline)
+
     def champions(self, pipeline: str) -> list[Promotion]:
         """Who was champion when, oldest first; the last one's `until` is open."""
-        table = tables.promotions
-        rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.seq))
-        ends = [*(row.since for row in rows[1:]), None]
-        return [Promotion(**row._asdict(), until=end) for row, end in zip(rows, ends, strict=False)]
+        return reigns(self.promotions(pipeline))
 
     def champion(self, pipeline: str) -> Promotion | None:
         return next(reversed(self.champions(pipeline)), None)
 
     def promote(self, promotion: Promotion, outcome: TrainOutcome | None = None) -> Promotion:
-        """Make a version champion if `promotion.previous` is still the champion: compare-and-swap.
+        """Begin to make a version champion, if `promotion.previous` is still the champion: compare-and-swap.
 
         The outcome of its attempt is stored in the same transaction: a crash never leaves one without the
         other. Repeating a promotion that went through returns it. Raises PromotionConflict when another came
-        first.
+        first, or is under way.
         """
-        current = self.champion(promotion.pipeline)
-        if current and is_same(current, promotion):
-            return current
-        found = current.version if current else None
-        if found != promotion.previous:
-            raise PromotionConflict(
-                f"{promotion.pipeline}: version {promotion.version} was judged against champion"
-                f" {promotion.previous}, now it is {found}.",
-                "Train again: the challenger is then judged against the new champion.",
+        with self.writing() as connection:
+            begun = read_promotions(connection, promotion.pipeline)
+            current = next(reversed(reigns(begun)), None)
+            if current and is_same(current, promotion):
+                return current
+            refuse_conflict(promotion, current)
+            row = promotion.model_copy(
+                update={"seq": begun[-1].seq + 1 if begun else 1, "state": "begun", "until": None}
             )
-        row = promotion.model_copy(update={"seq": current.seq + 1 if current else 1})
-        try:
-            with self.engine.begin() as connection:
-                connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
-                if outcome is not None:
-                    values = {"outcome": outcome.model_dump(mode="json")}
-                    mine = tables.attempts.c.id == promotion.attempt
-                    connection.execute(sa.update(tables.attempts).where(mine).values(values))
-        except sa.exc.IntegrityError as error:
-            winner = self.champion(promotion.pipeline)
-            if winner and is_same(winner, promotion):  # ours, made by a second caller in the same moment
-                return winner
-            raise PromotionConflict(
-                f"{promotion.pipeline}: another promotion came first.", "Train again."
-            ) from error
+            connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
+            if outcome is not None:
+                store_outcome(connection, outcome)
+            log_promotion(connection, row)
         return row
+
+    def confirm(self, promotion: Promotion) -> Promotion:
+        """The service answers with the version: it is champion for good."""
+        with self.writing() as connection:
+            return settle(connection, promotion, "confirmed", None)
+
+    def revert(self, promotion: Promotion, why: str, back: ServedModel | None) -> Promotion:
+        """Undo a promotion that is begun; `back`, the champion before it, is served again, None for nobody.
+
+        The attempt that asked for it says so. One that is settled stays as it is.
+        """
+        with self.writing() as connection:
+            settled = settle(connection, promotion, "reverted", why)
+            if settled.state == "reverted":
+                switch(connection, promotion.pipeline, back)
+                if promotion.cause is not None and (known := read_outcome(connection, promotion.attempt)):
+                    undone = known.model_copy(update={"status": "reverted", "reason": why})
+                    store_outcome(connection, undone)
+        return settled
 
     # -------------------------------------------------------------------------------------- serving
 
     def serve(self, served: ServedModel) -> None:
         """Say what the prediction service is to answer with; it follows within a second."""
-        self._upsert(
-            tables.serving,
-            {"pipeline": served.pipeline, "served": served.model_dump(mode="json")},
-            ["pipeline"],
-        )
+        with self.writing() as connection:
+            switch(connection, served.pipeline, served)
 
     def served(self) -> list[ServedModel]:
         return [ServedModel.model_validate(row.served) for row in self._rows(sa.select(tables.serving))]
+
+    # -------------------------------------------------------------------------------------- audit log
+
+    def note(self, pipeline: str, kind: str, subject: str, body: dict[str, Any]) -> None:
+        """Log a decision that leaves no other trace here."""
+        with self.writing() as connection:
+            audit.append(connection, pipeline, kind, subject, body)
+
+    def audit_log(self, pipeline: str) -> list[audit.AuditEntry]:
+        """A pipeline's decisions, oldest first; `ledger.audit` exports and verifies them."""
+        return audit.read_entries(self.engine, pipeline)
 
     # -------------------------------------------------------------------------------------- causes, windows
 
@@ -347,6 +368,13 @@ class Ledger:
 
     # -------------------------------------------------------------------------------------- plumbing
 
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """One transaction that nobody else writes in, from its first read on: what it reads stays true."""
+        with self.engine.begin() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
     def _rows(self, query: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self.engine.connect() as connection:
             return list(connection.execute(query))
@@ -363,6 +391,95 @@ class Ledger:
             connection.execute(statement)
 
 
+# ---------------------------------------------------------------------------------------- in a transaction
+
+
+def read_promotions(connection: sa.Connection, pipeline: str) -> list[Promotion]:
+    table = tables.promotions
+    rows = connection.execute(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.seq))
+    return [Promotion(**row._asdict()) for row in rows]
+
+
+def reigns(promotions: list[Promotion]) -> list[Promotion]:
+    """Those that were champion, each until the next."""
+    held = [promotion for promotion in promotions if promotion.state != "reverted"]
+    ends = [*(promotion.since for promotion in held[1:]), None]
+    return [p.model_copy(update={"until": end}) for p, end in zip(held, ends, strict=False)]
+
+
 def is_same(promotion: Promotion, other: Promotion) -> bool:
     """Whether two promotions are one that was asked for twice."""
     return (promotion.version, promotion.attempt) == (other.version, other.attempt)
+
+
+def refuse_conflict(promotion: Promotion, current: Promotion | None) -> None:
+    """Raise PromotionConflict unless the champion is settled and the one that was to be replaced."""
+    found = current.version if current else None
+    if found != promotion.previous:
+        raise PromotionConflict(
+            f"{promotion.pipeline}: version {promotion.version} was judged against champion"
+            f" {promotion.previous}, now it is {found}.",
+            "Train again: the challenger is then judged against the new champion.",
+        )
+    if current is not None and current.state == "begun":
+        raise PromotionConflict(
+            f"{promotion.pipeline}: the promotion of version {current.version} is not finished.",
+            f"`evergreen deploy {promotion.pipeline}` finishes or undoes it.",
+        )
+
+
+def settle(
+    connection: sa.Connection, promotion: Promotion, state: PromotionState, why: str | None
+) -> Promotion:
+    """Decide a promotion that is begun, once; as it is decided now."""
+    table = tables.promotions
+    mine = (table.c.pipeline == promotion.pipeline) & (table.c.seq == promotion.seq)
+    values = {"state": state, "settled": now(), "undone": why}
+    done = connection.execute(sa.update(table).where(mine, table.c.state == "begun").values(values))
+    row = connection.execute(sa.select(table).where(mine)).one()
+    settled = Promotion(**row._asdict())
+    if done.rowcount == 1:
+        log_promotion(connection, settled)
+    return settled
+
+
+def log_promotion(connection: sa.Connection, promotion: Promotion) -> None:
+    body = promotion.model_dump(mode="json", exclude={"pipeline", "until"})
+    subject = f"{promotion.pipeline}:{promotion.version}"
+    audit.append(connection, promotion.pipeline, f"promotion {promotion.state}", subject, body)
+
+
+def read_outcome(connection: sa.Connection, attempt: str) -> TrainOutcome | None:
+    table = tables.attempts
+    found = connection.scalar(sa.select(table.c.outcome).where(table.c.id == attempt))
+    return TrainOutcome.model_validate(found) if found else None
+
+
+def store_outcome(connection: sa.Connection, outcome: TrainOutcome) -> None:
+    """An attempt's outcome; what is decided anew is logged, what only gets a time or a cost is not."""
+    table, known = tables.attempts, read_outcome(connection, outcome.attempt or "")
+    values = {"outcome": outcome.model_dump(mode="json")}
+    connection.execute(sa.update(table).where(table.c.id == outcome.attempt).values(values))
+    if outcome.attempt and (known is None or decision_of(known) != decision_of(outcome)):
+        body = outcome.model_dump(mode="json", exclude={"pipeline", "attempt", "seconds", "cost"})
+        audit.append(connection, outcome.pipeline, "attempt ended", outcome.attempt, body)
+
+
+def decision_of(outcome: TrainOutcome) -> tuple[object, ...]:
+    """What of an outcome is a decision."""
+    return outcome.status, outcome.reason, [(g.name, g.verdict) for g in outcome.gates]
+
+
+def switch(connection: sa.Connection, pipeline: str, served: ServedModel | None) -> None:
+    """Say what is to be served of a pipeline, None for nothing; a change is logged."""
+    table = tables.serving
+    mine = table.c.pipeline == pipeline
+    found = connection.scalar(sa.select(table.c.served).where(mine))
+    wanted = served.model_dump(mode="json") if served else None
+    if found == wanted:
+        return
+    connection.execute(sa.delete(table).where(mine))
+    if wanted is not None:
+        connection.execute(sa.insert(table).values(pipeline=pipeline, served=wanted))
+    body = {"from": found["version"] if found else None, "to": served.version if served else None}
+    audit.append(connection, pipeline, "serving changed", pipeline, body)

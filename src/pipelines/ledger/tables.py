@@ -53,6 +53,10 @@ promotions = sa.Table(
     sa.Column("cause", sa.String),
     sa.Column("why", sa.String, nullable=False),
     sa.Column("since", sa.DateTime, nullable=False),
+    sa.Column("state", sa.String, nullable=False),  # records.PromotionState
+    sa.Column("settled", sa.DateTime),  # when it was confirmed or reverted
+    sa.Column("approved_by", sa.String),  # the person who decided, where one did
+    sa.Column("undone", sa.String),  # why it was reverted
 )
 
 causes = sa.Table(
@@ -83,4 +87,31 @@ serving = sa.Table(
     metadata,
     sa.Column("pipeline", sa.String, primary_key=True),
     sa.Column("served", sa.JSON, nullable=False),  # records.ServedModel
+)
+
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),  # of the attempt
+    sa.Column("pipeline", sa.String, nullable=False, index=True),
+    sa.Column("requested", sa.DateTime, nullable=False),
+    sa.Column("expires", sa.DateTime),
+    sa.Column("state", sa.String, nullable=False),  # waiting, approved, rejected, expired
+    sa.Column("by", sa.String),
+    sa.Column("reason", sa.String),
+    sa.Column("decided", sa.DateTime),
+    sa.Column("body", sa.JSON, nullable=False),  # what is needed to go on
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("pipeline", sa.String, primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),  # of the pipeline's own chain, from 1
+    sa.Column("time", sa.DateTime, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("previous", sa.String, nullable=False),  # the hash of the entry before
+    sa.Column("hash", sa.String, nullable=False),
 )

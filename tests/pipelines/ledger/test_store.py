@@ -66,7 +66,7 @@ def test_champions_follow_each_other_without_a_gap(ledger: Ledger) -> None:
     assert ledger.champion("trips") is None
     assert ledger.champions("trips") == []
     for version, previous in ((1, None), (2, 1), (1, 2), (5, 1)):
-        ledger.promote(promotion(version, previous, hour=len(ledger.champions("trips"))))
+        ledger.confirm(ledger.promote(promotion(version, previous, hour=len(ledger.champions("trips")))))
     found = ledger.champions("trips")
     assert [(p.seq, p.version, p.previous) for p in found] == [(1, 1, None), (2, 2, 1), (3, 1, 2), (4, 5, 1)]
     assert [p.until for p in found] == [*(p.since for p in found[1:]), None]
@@ -82,7 +82,7 @@ def test_repeating_a_promotion_changes_nothing(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("previous", [None, 2, 7])
 def test_a_promotion_judged_against_another_champion_is_refused(ledger: Ledger, previous: int | None) -> None:
-    ledger.promote(promotion(1, None))
+    ledger.confirm(ledger.promote(promotion(1, None)))
     with pytest.raises(PromotionConflict, match=f"judged against champion {previous}, now it is 1"):
         ledger.promote(promotion(3, previous))
     assert [p.version for p in ledger.champions("trips")] == [1]
@@ -111,7 +111,7 @@ def test_of_two_racing_promotions_exactly_one_goes_through(home: Home, ledger: L
         won = [a for a in answers if isinstance(a, Promotion)]
         assert len(won) == 1, answers
         assert ledger.champion("trips") == won[0]
-        previous = won[0].version
+        previous = ledger.confirm(won[0]).version
     assert [p.seq for p in ledger.champions("trips")] == list(range(1, TRIES + 1))
 
 
@@ -123,7 +123,7 @@ def test_the_same_promotion_asked_for_twice_in_one_moment_goes_through_once(
         first, second = race(home, [promotion(turn, previous)] * 2)
         assert isinstance(first, Promotion)
         assert first == second
-        previous = turn
+        previous = ledger.confirm(first).version
     assert [p.version for p in ledger.champions("trips")] == list(range(1, TRIES + 1))
 
 

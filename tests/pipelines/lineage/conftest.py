@@ -98,7 +98,7 @@ def try_model(home: Home, number: int, snapshot: int, cause: str, status: str = 
             why="it is better",
             since=MONDAY.replace(day=5 + number),
         )
-        ledger.promote(row, outcome)
+        ledger.confirm(ledger.promote(row, outcome))
     return name
 
 
