@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # `DO_NOT_TRACK=true` is the one value that Prefect, MLflow and Evidently accept; the others have their own.
@@ -24,6 +26,19 @@ SLEEPING_THREADS = {"OMP_WAIT_POLICY": "passive"}
 def set_environment(values: dict[str, str]) -> None:
     """Make `values` hold for this process and those it starts."""
     os.environ.update(values)
+
+
+@contextmanager
+def environment_of(values: dict[str, str]) -> Iterator[None]:
+    """Make `values` hold within the block, and what was before after it."""
+    before = {name: os.environ[name] for name in values if name in os.environ}
+    set_environment(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            os.environ.pop(name, None)
+        set_environment(before)
 
 
 def silence_telemetry() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pipelines.config import PipelineConfig
-from pipelines.environment import set_environment
+from pipelines.environment import environment_of
 from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -128,10 +128,10 @@ def train_again(home: Home, recorded: Recorded) -> TrainedModel:
     The ledger, MLflow and what is served know nothing of it. Raises DataError where the snapshot is gone, and
     what a training raises.
     """
-    from pipelines.data.storage.snapshots import read_snapshot
+    from pipelines.data.storage.snapshots import check_snapshot
     from pipelines.training.attempts import fit_model
 
-    read_snapshot(recorded.attempt.snapshot)  # what is gone is said before anything is begun
+    check_snapshot(recorded.attempt.snapshot)  # what is gone is said before anything is begun
     name = f"{recorded.attempt.id}-again-{time.time_ns()}"
     place = home.pipeline(recorded.config.pipeline).root / PLACE / name
     place.mkdir(parents=True)
@@ -143,9 +143,9 @@ def train_again(home: Home, recorded: Recorded) -> TrainedModel:
     if own_references(config):
         # What is beside pipeline.yaml may have changed since; the model has what it was built by.
         config = config.model_copy(update={"folder": kept_bundle(home, recorded) / CODE})
-    if THREADS in details:
-        set_environment({"OMP_NUM_THREADS": str(int(details[THREADS]))})
-    return fit_model(config, recorded.attempt.model_copy(update={"id": name, "folder": str(place)}))
+    threads = {"OMP_NUM_THREADS": str(int(details[THREADS]))} if THREADS in details else {}
+    with environment_of(threads):
+        return fit_model(config, recorded.attempt.model_copy(update={"id": name, "folder": str(place)}))
 
 
 def keep_choices(of: AttemptFolder, again: AttemptFolder) -> None:

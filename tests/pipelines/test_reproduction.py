@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from pipelines.models.bundle import load_bundle
 from pipelines.records import TrainOutcome
 from pipelines.reproduction import compare_versions, read_version, train_again
 from pipelines.splitting import split_rows
-from pipelines.training.provenance import describe_environment
+from pipelines.training.provenance import describe_environment, find_commit
 
 Register = Callable[..., Home]
 FAST = {"epochs": 3, "batch_size": 64, "refit": False}
@@ -50,7 +52,7 @@ def register(train: Any, define: Any, trips: Any, home: Home) -> Register:
 
 @pytest.mark.parametrize(("kind", "task"), [("gradient_boosting", "regression"), ("mlp", "multiclass")])
 def test_a_version_is_made_again_bit_for_bit(register: Register, kind: str, task: str) -> None:
-    home = register(kind, task, python="3.0.1")
+    home, around = register(kind, task, python="3.0.1"), dict(os.environ)
     before = Ledger.open(home).attempts("trips")
     recorded = read_version(home, "trips", 1)
     found = compare_versions(home, recorded, train_again(home, recorded))
@@ -61,6 +63,7 @@ def test_a_version_is_made_again_bit_for_bit(register: Register, kind: str, task
     assert found.environment.keys() - {"commit"} == {"python"}
     assert found.environment["python"]["recorded"] == "3.0.1"
     assert Ledger.open(home).attempts("trips") == before
+    assert dict(os.environ) == around
     assert Ledger.open(home).champion("trips") is None
     assert list((home.pipeline("trips").root / "reproduction").iterdir()) == []
 
@@ -86,7 +89,35 @@ def test_what_cannot_be_made_again_is_said(register: Register) -> None:
     home = register("linear")
     with pytest.raises(UsageError, match=r"no version 7 \(versions: 1\)"):
         read_version(home, "trips", 7)
-    recorded = read_version(home, "trips", 1)
-    shutil.rmtree(home.pipeline("trips").rows)
+    recorded, rows = read_version(home, "trips", 1), home.pipeline("trips").rows
+    for part in rows.glob("*.parquet"):
+        part.unlink()  # as a vacuum does: the table's log still names it
     with pytest.raises(DataError, match="the data of trips@0 is gone"):
         train_again(home, recorded)
+    shutil.rmtree(rows)
+    with pytest.raises(DataError, match="the data of trips@0 is gone"):
+        train_again(home, recorded)
+
+
+def test_the_commit_is_that_of_the_repository_that_keeps_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is installed inside somebody's repository has none."""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    installed, kept = tmp_path / "venv" / "code.py", tmp_path / "code.py"
+    installed.parent.mkdir()
+    git("init", "-q")
+    for file in (installed, kept):
+        file.write_text("")
+    git("add", "code.py")
+    git("commit", "-qm", "first")
+    assert find_commit(kept) == git("rev-parse", "HEAD")
+    assert find_commit(installed) is None
+    ours = find_commit()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as in a hook of that repository
+    assert find_commit() == ours

@@ -9,8 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipelines.environment import child_environment
 from pipelines.training.attempts import TRAINING_VERSION
 
+# With which git looks into another repository than the folder's, as a hook of one does.
+ELSEWHERE = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR"}
 # What a model's weights depend on.
 PACKAGES = ("evergreen", "numpy", "pandas", "ray", "scikit-learn", "torch", "tabm", "rtdl-num-embeddings")
 
@@ -33,13 +36,29 @@ def find_version(package: str) -> str | None:
         return None
 
 
-def find_commit() -> str | None:
-    """The commit of the code that runs; `-dirty` behind it where files were changed since."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude", "*"]
+def find_commit(file: Path = Path(__file__)) -> str | None:
+    """The commit of the code that runs; `-dirty` behind it where files were changed since.
+
+    None where no repository keeps this file: one around an installed package knows nothing of it.
+    """
+    if ask_git(file.parent, "ls-files", "--error-unmatch", file.name) is None:
+        return None
+    return ask_git(file.parent, "describe", "--always", "--abbrev=40", "--dirty", "--exclude", "*")
+
+
+def ask_git(folder: Path, *words: str) -> str | None:
+    """What git says in a folder, None where it fails or is not there."""
+    around = {name: value for name, value in child_environment().items() if name not in ELSEWHERE}
     try:
         done = subprocess.run(
-            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=False
+            ["git", *words],
+            cwd=folder,
+            env=around,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -272,6 +272,12 @@ def open_snapshot(snapshot: Snapshot) -> Any:
     return table.to_pyarrow_dataset()
 
 
+def check_snapshot(snapshot: Snapshot) -> None:
+    """Raise DataError where the version or a file of it is gone; no row is read."""
+    if not all((Path(snapshot.uri) / file).exists() for file in open_snapshot(snapshot).files):
+        raise gone(snapshot)
+
+
 def gone(snapshot: Snapshot) -> DataError:
     return DataError(
         f"{snapshot.uri}: the data of {snapshot.id} is gone.", "`evergreen data` lists what is there."
