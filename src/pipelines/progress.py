@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import Any, Self
 
 # Prefect sends this logger's lines to its UI (PREFECT_LOGGING_EXTRA_LOGGERS), the command line prints them.
 log = logging.getLogger("evergreen")
@@ -24,7 +24,8 @@ class Stopwatch:
 
 
 class EpochLog:
-    """A watch of a training: the last epoch of each model as a log line, at most every `seconds`.
+    """A watch of a training, and a context: the last epoch of each model as a log line, at most every
+    `seconds`, and at the end.
 
     A quick training does not flood whoever reads. The record has the row as `epoch`, for who draws a bar.
     """
@@ -36,9 +37,18 @@ class EpochLog:
     def __call__(self, rows: list[dict[str, Any]]) -> None:
         self._waiting |= {row["model"]: row for row in rows}
         if self._waiting and time.monotonic() - self._last >= self.seconds:
-            for row in self._waiting.values():
-                log.info("%s", describe_epoch(row), extra={"epoch": row})
-            self._last, self._waiting = time.monotonic(), {}
+            self._say()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._say()
+
+    def _say(self) -> None:
+        for row in self._waiting.values():
+            log.info("%s", describe_epoch(row), extra={"epoch": row})
+        self._last, self._waiting = time.monotonic(), {}
 
 
 def describe_epoch(row: dict[str, Any]) -> str:

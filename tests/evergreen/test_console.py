@@ -55,6 +55,14 @@ def test_each_model_has_its_name_loss_metric_and_time_left(screen: io.StringIO) 
     assert ("epoch 2 of at most 60" in said) != ("0:01:15 left" in said)  # lines, or a bar
 
 
+def test_the_last_epoch_is_said_however_soon_it_came(screen: io.StringIO) -> None:
+    with EpochLog(seconds=1e9) as watch:
+        watch([told(1)])
+        watch([told(2)])
+    console.stop_bars()
+    assert "2 of" in " ".join(screen.getvalue().split())
+
+
 def test_the_table_of_epochs_has_the_last_ones() -> None:
     table = epoch_table([told(n, validation=0.25) for n in range(1, 8)], most=5)
     assert "| model | epoch | loss | validation | rmse |" in table

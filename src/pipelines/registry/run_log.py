@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pipelines.background import Background
 from pipelines.config import PipelineConfig
 from pipelines.home import Home
-from pipelines.progress import log
 from pipelines.records import Attempt, Cost, Evaluation, GateVerdict, TrainedModel
 from pipelines.registry.mlflow_dataset import snapshot_input
 from pipelines.registry.mlflow_store import (
@@ -28,7 +28,7 @@ from pipelines.registry.mlflow_store import (
 )
 from pipelines.registry.model_log import log_model
 from pipelines.registry.trial_runs import log_trials
-from pipelines.training.folder import AttemptFolder, ProgressReader
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import attempt_cost
 
 if TYPE_CHECKING:
@@ -60,17 +60,16 @@ class RunLog:
     def __init__(self, config: PipelineConfig, home: Home, attempt: Attempt) -> None:
         self.config, self.home, self.attempt = config, home, attempt
         self._rows: list[dict[str, Any]] = []
-        self._sent, self._complained = 0, False
+        self._sent = 0
         self._run_id: str | None = None
         self._end: tuple[str, str] | None = None
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
+        self._background = Background(self._send, SECONDS, "MLflow does not take epochs")
 
     def __call__(self, rows: list[dict[str, Any]]) -> None:
         self._rows.extend(rows)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._background.start()
         return self
 
     def __exit__(
@@ -80,25 +79,14 @@ class RunLog:
         if error is not None:
             # Prefect's cancel and Ctrl-C are no Exception.
             self._end = ("FAILED" if isinstance(error, Exception) else "KILLED", str(error))
-        self._over.set()
-        self._thread.join(LAST_SECONDS if tracking_uri(self.home).startswith("http") else None)
-
-    def _work(self) -> None:
-        over = False
-        while not over:
-            over = self._over.is_set()  # asked before sending: what comes meanwhile has its turn
-            try:
-                if answers(tracking_uri(self.home)):
-                    with ONE_AT_A_TIME:
-                        self._send()
-            except Exception as error:  # noqa: BLE001  (MLflow is for looking at; the training goes on)
-                if not self._complained:
-                    log.warning("MLflow does not take epochs: %s: %s", type(error).__name__, error)
-                self._complained = True
-            if not over:
-                self._over.wait(SECONDS)
+        self._background.end(LAST_SECONDS if tracking_uri(self.home).startswith("http") else None)
 
     def _send(self) -> None:
+        if answers(tracking_uri(self.home)):
+            with ONE_AT_A_TIME:
+                self._send_rest()
+
+    def _send_rest(self) -> None:
         client = connect(self.home)
         if self._run_id is None:
             self._run_id = open_run(client, self.config, self.home, self.attempt)
@@ -203,7 +191,7 @@ def run_parameters(config: PipelineConfig) -> dict[str, Any]:
 
 def all_epochs(config: PipelineConfig, attempt: Attempt) -> list[Metric]:
     """The metrics of every epoch that was told."""
-    return epoch_metrics(ProgressReader(AttemptFolder.of(attempt)).read(), 0, config.model.kind)
+    return epoch_metrics(AttemptFolder.of(attempt).read_epochs(), 0, config.model.kind)
 
 
 def epoch_metrics(rows: list[dict[str, Any]], first: int, kind: str) -> list[Metric]:

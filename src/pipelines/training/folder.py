@@ -63,6 +63,16 @@ class AttemptFolder:
         return self.root / "fault"
 
     @property
+    def spent(self) -> Path:
+        """What faults and time have been used, until it is said how the attempt ended."""
+        return self.root / "spent.json"
+
+    @property
+    def care(self) -> Path:
+        """Held by whoever looks after the driver, for the moment of a look."""
+        return self.root / "care"
+
+    @property
     def progress(self) -> Path:
         """A line for each epoch; one that was repeated after a crash is there twice."""
         return self.root / "progress.jsonl"
@@ -123,13 +133,11 @@ class AttemptFolder:
 
     def read_epochs(self) -> list[dict[str, Any]]:
         """What each epoch of each model reported, in order (see `loop.Loop.told`)."""
-        lines = self.progress.read_text().splitlines() if self.progress.exists() else []
-        rows = {(row["model"], row["epoch"]): row for row in map(parse_line, lines) if row}
-        return list(rows.values())
+        return ProgressReader(self).read()
 
 
 class ProgressReader:
-    """Reads what was told since the last call; an epoch that was repeated after a crash comes once."""
+    """Reads what was told since the last call; of an epoch that was told twice, after a crash, the first."""
 
     def __init__(self, folder: AttemptFolder) -> None:
         self.path, self._read = folder.progress, 0
