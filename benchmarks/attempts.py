@@ -17,12 +17,14 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from pipelines.environment import set_environment, silence_telemetry
+from pipelines.environment import child_environment, set_environment, silence_telemetry
 
 ROWS = 2_000
 
@@ -43,9 +45,7 @@ def main() -> None:
 
 def measure_all(folder: Path, words: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Medians of the seconds of each part, by setting."""
-    from pipelines.home import Home
     from pipelines.training.launchers import warm_up
-    from tests.faults.training.cluster import Cluster
 
     found = {}
     for name, ahead in (("local, cold", False), ("local, started ahead", True)):
@@ -54,30 +54,48 @@ def measure_all(folder: Path, words: argparse.Namespace) -> dict[str, dict[str, 
             if ahead:
                 warm_up()
                 time.sleep(8)  # as long as the flow reads and checks rows
-            rounds.append(measure(folder / f"{name}-{number}", workers=0))
+            rounds.append(measure(folder / f"{name}-{number}", workers=0, seed=number))
         found[name] = medians(rounds)
     if words.no_cluster:
         return found
-    cluster = Cluster(Home(folder / "cluster"))
-    cluster.up()
-    try:
-        set_environment(cluster.settings)
+    with cluster(folder / "cluster"):
         for workers in words.workers:
-            measure(folder / f"warm-{workers}", workers=workers)
-            rounds = [measure(folder / f"{workers}-{n}", workers=workers) for n in range(words.rounds)]
-            found[f"{workers} workers"] = medians(rounds)
-    finally:
-        cluster.down()
+            rounds = [measure(folder / f"{workers}-{n}", workers, seed=n) for n in range(words.rounds + 1)]
+            found[f"{workers} workers"] = medians(rounds[1:])  # the first one warmed the cluster
     return found
 
 
-def measure(root: Path, workers: int) -> dict[str, float]:
-    """Seconds of one training of five epochs."""
+@contextmanager
+def cluster(folder: Path) -> Iterator[None]:
+    """A head node as `evergreen up` starts it, which `fit_model` uses meanwhile."""
+    from evergreen.processes import free_ports, start, stop_all, wait_for_http
+    from evergreen.stack import LOOPBACK, ray_command, ray_settings, write_secret
+    from pipelines.home import Home
+
+    folder.mkdir()
+    write_secret(folder / "ray-token")
+    ports = dict(zip(("ray", "gcs", "client", "agent"), free_ports(4), strict=True))
+    url = f"http://{LOOPBACK}:{ports['ray']}"
+    settings = ray_settings(Home(folder))
+    with tempfile.TemporaryDirectory(prefix="evergreen-ray-", ignore_cleanup_errors=True) as place:
+        head = start("head", ray_command(ports, Path(place)), folder / "log", child_environment(settings))
+        try:
+            if not wait_for_http(f"{url}/api/version", head, 120):
+                sys.exit((folder / "log").read_text()[-3000:])
+            set_environment({**settings, "EVERGREEN_RAY_JOBS": url})
+            yield
+        finally:
+            stop_all([head])
+
+
+def measure(root: Path, workers: int, seed: int) -> dict[str, float]:
+    """Seconds of one training of five epochs; another seed is another attempt, which the cluster tells by."""
     from pipelines.home import Home
     from pipelines.training.attempts import fit_model, plan_attempt
     from tests.pipelines.conftest import definition, keep_rows, trips
 
-    training = {"epochs": 5, "patience": 5, "batch_size": 64, "workers": workers, "refit": False}
+    plain = {"epochs": 5, "patience": 5, "batch_size": 64, "refit": False}
+    training = plain | {"workers": workers, "seed": seed}
     config, home = definition(training=training, split={"by": "random"}), Home(root)
     attempt = plan_attempt(config, home, keep_rows(trips(ROWS), home), None)
     started = time.monotonic()

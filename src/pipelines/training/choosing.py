@@ -13,6 +13,7 @@ from pipelines.training.distributed import connect_ray
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
+from pipelines.training.sole_worker import let_go
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +36,8 @@ def fit_candidates(job: FitJob) -> list[Fitted]:
     task = ray.remote(num_cpus=1, max_retries=job.training.failures)(fit_metered)
     beside = [task.remote(one) for one in jobs if not one.description.network]
     networks = [fit(one) for one in jobs if one.description.network]
+    if ray.wait(beside, num_returns=len(beside), timeout=0)[1]:
+        let_go()
     return [*ray.get(beside), *networks]
 
 

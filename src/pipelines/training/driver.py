@@ -23,6 +23,7 @@ from pipelines.records import Attempt, TrainedModel
 from pipelines.training.distributed import plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import Fitted
+from pipelines.training.sole_worker import worker_ahead
 from pipelines.training.usage import Meter
 
 SETTINGS = {
@@ -89,11 +90,12 @@ def run(folder: AttemptFolder) -> int:
     try:
         config = PipelineConfig.model_validate(spec["config"])
         attempt = Attempt.model_validate(spec["attempt"])
-        plan_resources(config.training)  # what cannot be had is said before anything is done
-        from pipelines.training.fitting import fit_attempt
+        resources = plan_resources(config.training)  # what cannot be had is said before anything is done
+        with worker_ahead(config, resources, folder):
+            from pipelines.training.fitting import fit_attempt
 
-        imported = time.time()
-        fitted = fit_attempt(config, attempt, folder)
+            imported = time.time()
+            fitted = fit_attempt(config, attempt, folder)
     except EvergreenError as error:
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
         words["config"] = isinstance(error, ConfigError)

@@ -1,13 +1,14 @@
-"""What Ray Train runs on every worker: the loop, its checkpoints handed to Ray."""
+"""What runs on workers: the loop, in the one actor of an attempt or in each of Ray Train's."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pipelines.environment import silence_telemetry
+from pipelines.environment import set_environment, silence_telemetry
 from pipelines.errors import EvergreenError
 from pipelines.training.checkpoints import STATE, read_state, state_bytes
 from pipelines.training.folder import AttemptFolder, write_whole
@@ -15,6 +16,32 @@ from pipelines.training.job import FitJob
 from pipelines.training.usage import Meter
 
 FAILURE = "failure.json"
+
+
+class Trainer:
+    """The actor of an attempt with one worker; what it imports is there before the first job comes."""
+
+    def __init__(self, folder: AttemptFolder, threads: int, gpus: float) -> None:
+        silence_telemetry()
+        self.meter = Meter(folder, "worker", gpus)
+        self.meter.__enter__()
+        if not gpus:  # those of others are none of ours
+            set_environment({"CUDA_VISIBLE_DEVICES": ""})
+        for name in ("torch._dynamo", "pipelines.training.loop"):  # torch's optimizers bring the first
+            import_module(name)
+        import torch
+
+        torch.set_num_threads(threads)
+
+    def train(self, job: FitJob) -> None:
+        """Train to the end, from the job's last checkpoint on if it has one. Raises EvergreenError."""
+        from pipelines.training.loop import train_here
+
+        train_here(job)
+
+    def end(self) -> None:
+        """Say what was used: nothing comes after."""
+        self.meter.__exit__(None, None, None)
 
 
 def train_loop(settings: dict[str, Any]) -> None:
@@ -43,7 +70,8 @@ def train(job: FitJob, threads: int) -> None:
     from pipelines.training.loop import Loop
 
     torch.set_num_threads(threads)
-    loop = Loop(job, ray_torch.get_device())
+    shard = ray.train.get_dataset_shard("train") if job.training.stream is True else None
+    loop = Loop(job, ray_torch.get_device(), shard)
     if (checkpoint := ray.train.get_checkpoint()) is not None:
         with checkpoint.as_directory() as folder:
             loop.restore(read_state(Path(folder) / STATE, loop.device))
