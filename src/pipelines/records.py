@@ -278,6 +278,67 @@ class NoComparison(Record):
     reason: str
 
 
+class Rate(Record):
+    """A share or a mean of so many rows, with its standard error."""
+
+    value: float
+    error: float
+    rows: int
+
+
+class GroupRates(Record):
+    """How a group is treated; a rate is None where no row of the group says anything about it."""
+
+    group: str
+    rows: int
+    selection: Rate | None
+    true_positive: Rate | None
+    false_positive: Rate | None
+    calibration: Rate | None  # mean probability less frequency
+
+
+class GroupFairness(Record):
+    """The groups of one column, and the widest differences between two that are large enough."""
+
+    column: str
+    groups: list[GroupRates]
+    selection_ratio: Rate | None
+    odds_difference: Rate | None
+    calibration_difference: Rate | None
+
+
+class Probe(Record):
+    """Answers to changed rows: how far they moved, or why there were none."""
+
+    name: str
+    column: str | None
+    rows: int
+    change: float | None = None
+    failure: str | None = None
+
+
+class Importance(Record):
+    """What an input column does: how far the metric falls when it is dealt out anew, the mean absolute Shapley
+    value, and what it tells of the target all alone (1 all, 0 nothing)."""
+
+    column: str
+    permutation: float
+    deviation: float
+    shapley: float | None = None
+    alone: float | None = None
+
+
+class Footprint(Record):
+    """A loaded model in a process of its own: seconds, milliseconds for one row, bytes, rows per second."""
+
+    load_seconds: float
+    latency_p50: float
+    latency_p99: float
+    rows_per_second: float
+    memory_bytes: int
+    size_bytes: int
+
+
 class Evaluation(Record):
     """What was measured on held-back rows; gates decide from this and from nothing else."""
 

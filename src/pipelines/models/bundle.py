@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import ColumnType, Model
-from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.errors import ConfigError, DataError, ModelUnusable
 from pipelines.models import custom
 from pipelines.models import features as feature_steps
 from pipelines.models.code import CODE, open_code
@@ -128,10 +128,11 @@ class Bundle:
                 f"The model needs {', '.join(missing)}; the rows have {found}.",
                 "Bring the columns back, or deploy a version that does without them.",
             )
-        outputs = self.answer(self._transform(frame))
+        outputs = self.answer(self.transform(frame))
         return pd.DataFrame(self._columns(outputs), index=frame.index)
 
-    def _transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+    def transform(self, frame: pd.DataFrame) -> NDArray[np.float32]:
+        """The rows as the model reads them: float32 (rows, *shape)."""
         if self.description.features:
             return custom.transform_own(self.features_step, frame[self.inputs], tuple(self.description.shape))
         return feature_steps.transform(self.features_step, frame, self.description.types)
@@ -192,7 +193,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
     """Load a model whose files are those recorded.
 
-    Raises EvergreenError before anything is read where a hash differs.
+    Raises ModelUnusable before anything is read where a hash differs.
     """
     check_hashes(folder, files)
     description = Description.model_validate(json.loads((folder / "model.json").read_text()))
@@ -230,12 +231,17 @@ def open_estimator(folder: Path, description: Description) -> Any:
     return skops.io.load(folder / "estimator.skops", trusted=TRUSTED)
 
 
+def is_intact(folder: Path, files: dict[str, str]) -> bool:
+    """Whether the folder holds exactly the recorded files."""
+    return folder.is_dir() and hash_files(folder) == files
+
+
 def check_hashes(folder: Path, files: dict[str, str]) -> None:
-    """Raise EvergreenError unless the folder holds exactly the recorded files."""
+    """Raise ModelUnusable unless the folder holds exactly the recorded files."""
     found = hash_files(folder) if folder.is_dir() else {}
     if found != files:
         changed = sorted(name for name in found.keys() | files.keys() if found.get(name) != files.get(name))
-        raise EvergreenError(
+        raise ModelUnusable(
             f"The model in {folder} is not the one recorded: {', '.join(changed)} differ or are missing.",
             "It was not loaded. Deploy a version that is intact, or train again.",
         )

@@ -1,0 +1,95 @@
+"""How a model treats groups of people: whom it selects, whom it misses, whether its numbers mean the same."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pipelines.evaluation.slices import group_slices
+from pipelines.records import GroupFairness, GroupRates, Rate
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Z = 1.959964  # of a 95 % interval
+LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
+
+
+def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFrame) -> GroupFairness:
+    """Rates of each group of a column, for a model of two classes; the second one is to be selected.
+
+    Selection rate (demographic parity; the ratio is that of the four-fifths rule, 29 CFR 1607.4), true and
+    false positive rate (equalised odds, Hardt and others 2016) and mean probability less frequency
+    (calibration). Groups of fewer than LEAST_ROWS rows are listed, and not compared.
+    """
+    name = str(predictions.columns[-1])
+    truth = (target.astype(str) == name.removeprefix("p_")).to_numpy()
+    said = (predictions["prediction"].astype(str) == name.removeprefix("p_")).to_numpy()
+    chance = predictions[name].to_numpy("float64")
+    groups = [rate_group(part.name, part.mask, truth, said, chance) for part in group_slices(group)]
+    large = [one for one in groups if one.rows >= LEAST_ROWS]
+    return GroupFairness(
+        column=str(group.name),
+        groups=groups,
+        selection_ratio=ratio([one.selection for one in large]),
+        odds_difference=widest([one.true_positive for one in large], [one.false_positive for one in large]),
+        calibration_difference=widest([one.calibration for one in large]),
+    )
+
+
+def rate_group(
+    name: str,
+    mask: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    said: NDArray[np.bool_],
+    chance: NDArray[np.float64],
+) -> GroupRates:
+    return GroupRates(
+        group=name,
+        rows=int(mask.sum()),
+        selection=share(said[mask]),
+        true_positive=share(said[mask & truth]),
+        false_positive=share(said[mask & ~truth]),
+        calibration=mean((chance - truth)[mask]),
+    )
+
+
+def share(chosen: NDArray[np.bool_]) -> Rate | None:
+    """A share with its standard error (Agresti and Coull 1998: two rows of each kind are added for it)."""
+    if not len(chosen):
+        return None
+    value, near = float(chosen.mean()), (float(chosen.sum()) + 2) / (len(chosen) + 4)
+    return Rate(value=value, error=math.sqrt(near * (1 - near) / (len(chosen) + 4)), rows=len(chosen))
+
+
+def mean(values: NDArray[np.float64]) -> Rate | None:
+    if len(values) < 2:
+        return None
+    return Rate(
+        value=float(values.mean()), error=float(values.std(ddof=1)) / math.sqrt(len(values)), rows=len(values)
+    )
+
+
+def widest(*rates: list[Rate | None]) -> Rate | None:
+    """The largest difference between two groups in any of the rates, with its standard error."""
+    found = [difference(known) for one in rates if len(known := [rate for rate in one if rate]) > 1]
+    return max(found, key=lambda rate: rate.value, default=None)
+
+
+def difference(rates: list[Rate]) -> Rate:
+    low, high = (chosen(rates, key=lambda rate: rate.value) for chosen in (min, max))
+    error = math.hypot(low.error, high.error)
+    return Rate(value=high.value - low.value, error=error, rows=min(low.rows, high.rows))
+
+
+def ratio(rates: list[Rate | None]) -> Rate | None:
+    """The lowest rate over the highest, with its standard error by the delta method."""
+    known = [rate for rate in rates if rate]
+    low, high = (chosen(known, key=lambda r: r.value, default=None) for chosen in (min, max))
+    if len(known) < 2 or low is None or high is None or high.value == 0:
+        return None
+    value = low.value / high.value
+    error = math.hypot(low.error, value * high.error) / high.value
+    return Rate(value=value, error=error, rows=min(low.rows, high.rows))

@@ -1,0 +1,105 @@
+"""What a model's answers rest on: permutation importance and Shapley values, over all rows or for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pipelines.environment import set_environment
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from pipelines.models.bundle import Bundle
+
+ROWS = 2_000  # whose columns are permuted
+REPEATS = 5
+BACKGROUND = 20  # rows that stand for "not known" in a Shapley value
+ANSWERS = 40_000  # of the model that Shapley values of all columns may cost
+LEAST_EXPLAINED, MOST_EXPLAINED = 5, 100
+
+Score = Callable[["pd.Series", "pd.DataFrame"], float]  # higher is better
+
+
+def permutation_importance(
+    bundle: Bundle, rows: pd.DataFrame, target: pd.Series, score: Score
+) -> dict[str, tuple[float, float]]:
+    """By how much a score falls when a column's values are dealt out anew: mean and standard deviation.
+
+    On at most ROWS rows, REPEATS times (Breiman 2001). Columns that say the same hide each other.
+    """
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    chosen = np.sort(random.permutation(len(rows))[:ROWS])
+    rows, target = rows.iloc[chosen], target.iloc[chosen]
+    best, found = score(target, bundle.predict(rows)), {}
+    for name in bundle.inputs:
+        falls = []
+        for _ in range(REPEATS):
+            dealt = rows.copy(deep=False)
+            dealt[name] = rows[name].to_numpy()[random.permutation(len(rows))]
+            falls.append(best - score(target, bundle.predict(dealt)))
+        found[name] = (float(np.mean(falls)), float(np.std(falls)))
+    return found
+
+
+def mean_shapley(bundle: Bundle, rows: pd.DataFrame) -> dict[str, float]:
+    """The mean absolute Shapley value of each column, on as many rows as ANSWERS of the model allow."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    order = random.permutation(len(rows))
+    background = rows.iloc[order[:BACKGROUND]]
+    affordable = ANSWERS // (answers_a_row(bundle) * len(background))
+    count = min(MOST_EXPLAINED, max(LEAST_EXPLAINED, affordable))
+    values, _ = shapley(bundle, rows.iloc[order[BACKGROUND : BACKGROUND + count]], background)
+    means = np.abs(values).mean(axis=(0, 2)) if len(values) else np.zeros(len(bundle.inputs))
+    return {name: float(mean) for name, mean in zip(bundle.inputs, means, strict=True)}
+
+
+def shapley(
+    bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shapley values (rows, columns, outputs) and what the background alone gives (outputs,).
+
+    Together they sum to the answer: the value, the probability of the second of two classes, or of each class
+    (Lundberg and Lee 2017, by antithetic permutations). Columns are those of `bundle.inputs`.
+    """
+    # Compiling shap's loops takes seconds; they are a thousandth of what the model's answers take.
+    set_environment({"NUMBA_DISABLE_JIT": "1"})
+    import numpy as np
+    import pandas as pd
+    import shap
+
+    if not len(rows):
+        return np.zeros((0, len(bundle.inputs), 1)), np.zeros(1)
+    # shap mixes columns of numbers. What it mixes here are the numbers of the rows that hold the values, so
+    # that a column may be of any type.
+    values = pd.concat([background, rows])[bundle.inputs]
+
+    def answer(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        places = numbers.astype(np.int64)
+        columns = {name: values[name].array[places[:, i]] for i, name in enumerate(bundle.inputs)}
+        return outputs(bundle.predict(pd.DataFrame(columns)))
+
+    numbers = np.repeat(np.arange(len(values), dtype=np.float64)[:, None], len(bundle.inputs), axis=1)
+    masker = shap.maskers.Independent(numbers[: len(background)], max_samples=len(background))
+    explainer = shap.explainers.Permutation(answer, masker, seed=0)
+    found = explainer(numbers[len(background) :], max_evals=answers_a_row(bundle), silent=True)
+    shape = (len(rows), len(bundle.inputs), -1)
+    return np.asarray(found.values).reshape(shape), np.asarray(found.base_values[0]).reshape(-1)
+
+
+def answers_a_row(bundle: Bundle) -> int:
+    """How many mixtures of a row and the background are asked for: one permutation, there and back."""
+    return 2 * len(bundle.inputs) + 1
+
+
+def outputs(predictions: pd.DataFrame) -> NDArray[np.float64]:
+    """What is explained of predictions: (rows, outputs)."""
+    names = [name for name in predictions.columns if str(name).startswith("p_")]
+    chosen = names[-1:] if len(names) == 2 else names or ["prediction"]
+    return predictions[chosen].to_numpy("float64")

@@ -1,0 +1,141 @@
+"""Parts of the test rows: those a definition names, and those on which a model is worst."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
+
+from pipelines.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+MOST_GROUPS = 20  # values of a category that make a slice each, the most frequent
+MOST_ROWS = 100_000  # that the search looks at
+LEAST_SHARE, LEAST_ROWS = 0.01, 50  # of a slice that is found: of fewer rows nothing can be said
+PARENTS = 30  # single conditions that are tried in pairs: those with the worst rows
+LEVEL = 0.05  # chance that anything is found where there is nothing, all that was tried together
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A condition in words, and which rows meet it."""
+
+    name: str
+    mask: NDArray[np.bool_]
+    found: bool = False
+
+
+def named_slices(rows: pd.DataFrame, names: list[str]) -> list[Slice]:
+    """The slices that a definition names: a column stands for each of its groups, else it is a condition.
+
+    Conditions are pandas' (`age >= 60 and city == "Rome"`). Raises ConfigError where one cannot be read.
+    """
+    found: list[Slice] = []
+    for name in names:
+        found += list(group_slices(rows[name])) if name in rows.columns else [condition_slice(rows, name)]
+    return found
+
+
+def condition_slice(rows: pd.DataFrame, condition: str) -> Slice:
+    import numpy as np
+
+    try:
+        mask = np.asarray(rows.eval(condition, engine="python"))
+    except Exception as error:  # pandas raises whatever its parser, or the operation, raised
+        raise unreadable(condition, str(error), rows) from error
+    if mask.dtype != bool or mask.shape != (len(rows),):
+        raise unreadable(condition, "it is true or false of no row", rows)
+    return Slice(condition, mask)
+
+
+def unreadable(condition: str, why: str, rows: pd.DataFrame) -> ConfigError:
+    return ConfigError(
+        f"evaluation.slices: {condition!r} is neither a column nor a condition on the rows: {why}.",
+        f"Columns: {', '.join(map(str, rows.columns))}. A condition is written as `age >= 60`.",
+    )
+
+
+def group_slices(column: pd.Series) -> Iterator[Slice]:
+    """A slice for each of the most frequent values, or each quarter of the numbers, and one of none."""
+    import pandas as pd
+
+    if column.isna().any():
+        yield Slice(f"{column.name} is missing", column.isna().to_numpy())
+    if pd.api.types.is_numeric_dtype(column) and column.nunique() > MOST_GROUPS:
+        yield from quarters(column)
+    elif not pd.api.types.is_datetime64_any_dtype(column):
+        for value in column.value_counts().index[:MOST_GROUPS]:
+            yield Slice(f"{column.name} = {value}", (column == value).to_numpy(bool, na_value=False))
+
+
+def quarters(column: pd.Series) -> Iterator[Slice]:
+    """The rows between the quartiles of a number."""
+    import numpy as np
+
+    values = column.to_numpy("float64", na_value=np.nan)
+    edges = np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
+    for low, high in pairwise(edges):
+        below = values <= high if high == edges[-1] else values < high
+        yield Slice(f"{column.name} from {low:.4g} to {high:.4g}", (values >= low) & below)
+
+
+def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5) -> list[Slice]:
+    """Where the losses (rows,) are higher than elsewhere, beyond chance: the clearest first.
+
+    Conditions on one column and on two are tried, by Welch's t against the other rows; the level is shared
+    among all that was tried (Bonferroni). After SliceFinder (Chung and others, 2019).
+    """
+    import numpy as np
+
+    singles = [part for name in rows.columns for part in group_slices(rows[name])]
+    if not singles or len(rows) < 2 * LEAST_ROWS:
+        return []
+    sample = np.sort(np.random.default_rng(0).permutation(len(rows))[:MOST_ROWS])
+    masks, values = np.stack([part.mask[sample] for part in singles]), losses[sample]
+    scores = welch(masks, values)
+    parents = np.argsort(-scores)[:PARENTS]
+    pairs = [pair for pair in combinations(parents, 2) if scores[pair[0]] > 0 and scores[pair[1]] > 0]
+    both = [
+        Slice(f"{singles[a].name}, {singles[b].name}", singles[a].mask & singles[b].mask) for a, b in pairs
+    ]
+    tried = [*singles, *both]
+    scores = np.concatenate(
+        [scores, welch(np.stack([part.mask[sample] for part in both]), values)] if both else [scores]
+    )
+    return distinct(tried, scores, most)
+
+
+def welch(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Welch's t of the losses in each mask (slices, rows) against those outside; -inf where rows are few."""
+    import numpy as np
+
+    count, weights = len(losses), masks.astype(np.float64)
+    inside = weights.sum(axis=1)
+    enough = (inside >= max(LEAST_ROWS, LEAST_SHARE * count)) & (count - inside >= LEAST_ROWS)
+    size = np.stack([np.where(enough, inside, 1), np.where(enough, count - inside, 1)])
+    sums, squares = weights @ losses, weights @ losses**2
+    means = np.stack([sums, losses.sum() - sums]) / size
+    variances = np.stack([squares, (losses**2).sum() - squares]) / size - means**2
+    error = np.sqrt((np.maximum(variances, 0) / size).sum(axis=0))
+    t = (means[0] - means[1]) / np.where(error > 0, error, np.inf)
+    return np.asarray(np.where(enough, t, -np.inf))
+
+
+def distinct(tried: list[Slice], scores: NDArray[np.float64], most: int) -> list[Slice]:
+    """The clearest, but none that has most of its rows in common with one before it."""
+    import numpy as np
+    from scipy.special import ndtri
+
+    bound, found = -float(ndtri(LEVEL / len(tried))), list[Slice]()
+    for number in np.argsort(-scores):
+        if scores[number] < bound or len(found) == most:
+            break
+        one = tried[number]
+        if all(2 * (one.mask & other.mask).sum() <= (one.mask | other.mask).sum() for other in found):
+            found.append(Slice(one.name, one.mask, found=True))
+    return found
