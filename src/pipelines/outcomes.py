@@ -70,8 +70,9 @@ def describe_dataset(batch: Batch, report: ValidationReport, snapshot: Snapshot)
 
 
 def open_attempt(config: PipelineConfig, home: Home, attempt: Attempt) -> None:
-    """Store an attempt as started, unless it is."""
-    Ledger.open(home).start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
+    """Store an attempt as started, unless it is; of the definition all but passwords."""
+    kept = config.without_secrets().model_dump(mode="json")
+    Ledger.open(home).start_attempt(attempt, kept, describe_environment())
 
 
 STOPPED = "Stopped: cancelled or interrupted."

@@ -36,6 +36,7 @@ def derive_pipeline(
     }
     path = home.pipeline(name).root / "pipeline.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)  # it is read by: what the source says in full stays there
     definition = config.model_copy(update=changes).model_dump_json(indent=2, exclude={"folder"})
     path.write_text(definition, encoding="utf-8")  # JSON is YAML
     return open_pipeline(home, str(path))

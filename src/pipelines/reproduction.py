@@ -137,9 +137,10 @@ def train_again(home: Home, recorded: Recorded) -> TrainedModel:
     place.mkdir(parents=True)
     keep_choices(AttemptFolder(Path(recorded.attempt.folder)), AttemptFolder(place))
     details, config = recorded.trained.details, recorded.config
+    changes: dict[str, Any] = {"checkpoints": None}  # their address is kept without its password
     if config.training.workers == "auto" and "workers" in details:
-        training = config.training.model_copy(update={"workers": int(details["workers"])})
-        config = config.model_copy(update={"training": training})
+        changes["workers"] = int(details["workers"])
+    config = config.model_copy(update={"training": config.training.model_copy(update=changes)})
     if own_references(config):
         # What is beside pipeline.yaml may have changed since; the model has what it was built by.
         config = config.model_copy(update={"folder": kept_bundle(home, recorded) / CODE})

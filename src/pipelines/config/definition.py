@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -19,6 +20,7 @@ from pipelines.config.sections import (
     Split,
     Validation,
 )
+from pipelines.hiding import hide_secrets
 from pipelines.records import Task
 
 CALENDAR = ("hour", "weekday", "yearday", "day")  # what features make of a time, as `<column>.<part>`
@@ -54,6 +56,15 @@ class PipelineConfig(Section):
             for c, spec in self.columns.items()
             if spec.use and c not in skipped and (texts or spec.type != "text")
         ]
+
+    def without_secrets(self) -> PipelineConfig:
+        """The same as it may be stored and shown: no address has its password, so none can be read by it."""
+        source, place = self.data.source, self.training.checkpoints
+        shown = hide_secrets(source) if isinstance(source, str) else [hide_secrets(s) for s in source]
+        changes: dict[str, Any] = {"data": self.data.model_copy(update={"source": shown})}
+        if place is not None:
+            changes["training"] = self.training.model_copy(update={"checkpoints": hide_secrets(place)})
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def consistent(self) -> PipelineConfig:

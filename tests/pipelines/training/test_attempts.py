@@ -216,11 +216,15 @@ def test_a_driver_that_was_started_ahead_takes_the_attempt(plan: Plan) -> None:
 # ---------------------------------------------------------------------------------------- what cannot be
 
 
-def test_more_workers_than_there_are_is_said_at_once(plan: Plan) -> None:
-    config, attempt = plan(training={"workers": 64})
+def test_more_workers_than_there_are_is_said_at_once_and_no_password_is_kept(plan: Plan) -> None:
+    data = {"source": "postgresql://me:hushed@host/db", "table": "t", "target": "y", "timestamp": "at"}
+    config, attempt = plan(training={"workers": 64}, data=data)
     said = r"training.workers: 64 asked for, each with a CPU, but .* has \d+ CPUs.*Ask for at most"
     with pytest.raises(TrainingFailed, match=said):
         fit_model(config, attempt)
+    files = [file.read_text() for file in Path(attempt.folder).rglob("*") if file.is_file()]
+    assert "me:***@host" in "".join(files)
+    assert "hushed" not in "".join(files)
 
 
 def test_rows_that_cannot_be_split_are_the_data_s_fault(plan: Plan) -> None:

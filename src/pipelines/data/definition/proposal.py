@@ -18,8 +18,8 @@ from pipelines.data.sources import (
     open_source,
     sample_rows,
 )
-from pipelines.data.sources.hiding import is_web, scheme_of, user_of
 from pipelines.errors import DataError
+from pipelines.hiding import is_web, scheme_of, user_of
 from pipelines.records import Record, Task
 
 PROFILED = 200_000  # rows at most

@@ -46,7 +46,7 @@ def read_on_cluster(
         for number, (source, first) in enumerate(zip(sources, firsts, strict=False))
     ]
     spec = {
-        "config": config.model_dump(mode="json", exclude_unset=True),
+        "config": config.without_secrets().model_dump(mode="json", exclude_unset=True),
         "home": str(staging.home.root),
         "tasks": tasks,
     }

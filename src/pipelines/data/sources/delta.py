@@ -7,10 +7,10 @@ from typing import Any
 
 from pipelines.config import Format
 from pipelines.data.sources.columnar import TypedReading
-from pipelines.data.sources.hiding import hide_secrets
 from pipelines.data.sources.source import Source, plain_reason
 from pipelines.environment import variable
 from pipelines.errors import DataError
+from pipelines.hiding import hide_secrets
 
 
 def delta_table_source(address: str) -> Source:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pipelines.config import Data
 from pipelines.data.sources.finding_rules import EXPECTED, TABLE_ENDINGS, hidden_name
-from pipelines.data.sources.hiding import scheme_of
 from pipelines.data.sources.source import Source, absent, expand, local_source
 from pipelines.errors import DataError
+from pipelines.hiding import scheme_of
 from pipelines.markdown import make_visible
 
 

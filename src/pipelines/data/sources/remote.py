@@ -7,9 +7,9 @@ import tempfile
 from typing import IO, Any
 
 from pipelines.data.sources.finding_rules import EXPECTED, TABLE_ENDINGS, hidden_name
-from pipelines.data.sources.hiding import hide_secrets, scheme_of
 from pipelines.data.sources.source import Source, plain_reason
 from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.hiding import hide_secrets, scheme_of
 
 PATIENCE = {"connect": 10, "read": 60}  # seconds without an answer after which a store is given up
 STAMPS = ("ETag", "etag", "Content-MD5", "Last-Modified", "LastModified", "last_modified", "mtime", "updated")

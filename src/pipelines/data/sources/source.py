@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pipelines.data.sources.hiding import without_secrets_of
 from pipelines.environment import variable
 from pipelines.errors import ConfigError, DataError
+from pipelines.hiding import without_secrets_of
 from pipelines.markdown import make_visible
 
 STILL_WRITTEN = "Run again when it is whole; a writer does well to use another name and rename it at the end."

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Data, Format
 from pipelines.data.columns import EXACT
-from pipelines.data.sources.hiding import shown_value
 from pipelines.data.sources.reading import Reading, check_names, missing_marks, tidy_text
 from pipelines.data.sources.source import Source, plain_reason
 from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.hiding import shown_value
 from pipelines.markdown import make_visible
 
 if TYPE_CHECKING:

@@ -1,13 +1,18 @@
 """No secret of an address is shown, wherever it stands and whatever it is called."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipelines.config import Data
+from pipelines.config import Data, PipelineConfig
 from pipelines.data.sources import find_sources
-from pipelines.data.sources.hiding import hide_secrets
 from pipelines.data.sources.source import Source, plain_reason
+from pipelines.hiding import hide_secrets
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.outcomes import open_attempt
+from pipelines.records import Attempt, Snapshot
 
 ODBC = "mssql+pyodbc:///?odbc_connect=DRIVER%3DX%3BServer%3Dhost%3BUID%3Dme%3BPWD%3Dhush%23er"
 
@@ -61,3 +66,17 @@ def test_words_of_errors(address: str, said: str) -> None:
     words = plain_reason(ValueError(said), Source(hide_secrets(address), "", None, "sql", address))
     assert "***" in words or "here" in words
     assert not any(secret in words for secret in ("hush", "hunter", "nter2"))
+
+
+def test_the_ledger_has_a_definition_without_its_passwords(home: Home, define: Any) -> None:
+    data = {"source": ["postgresql://me:hushed@host/db", "a.csv"], "table": "t", "target": "y"}
+    training = {"checkpoints": "s3://key:hushed@bucket/checkpoints"}
+    snapshot = Snapshot(pipeline="trips", uri="rows", version=1, rows=10, fingerprint="f")
+    config = define(data=data, split={"by": "random"}, training=training)
+    open_attempt(config, home, Attempt(id="trips-1", pipeline="trips", snapshot=snapshot, folder="a"))
+    row = Ledger.open(home).attempt("trips-1")
+    assert row is not None
+    kept = PipelineConfig.model_validate(row.config)
+    assert kept.data.source == ["postgresql://me:***@host/db", "a.csv"]
+    assert kept.training.checkpoints == "s3://key:***@bucket/checkpoints"
+    assert not [file for file in home.root.rglob("*") if file.is_file() and b"hushed" in file.read_bytes()]
