@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# skops reads these only when told to: our own scaler, and private parts of scikit-learn's boosting.
+# skops reads these only when told to: our own steps, and private parts of scikit-learn's boosting.
 TRUSTED = [
+    "pipelines.models.custom.Scaled",
     "pipelines.models.scaling.SoftScaler",
     "functools.partial",
     "numpy.dtype",

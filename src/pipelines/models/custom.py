@@ -127,6 +127,27 @@ def fit_own(
     return step, x
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """The user's features as the built-in models read them: on the scale of the built-in features."""
+
+    own: Any
+    scaler: Any
+
+    def transform(self, frame: pd.DataFrame) -> NDArray[np.float64]:
+        """(rows, columns); what is missing or not finite stays so."""
+        scaled: NDArray[np.float64] = self.scaler.transform(dense(self.own.transform(frame)))
+        return scaled
+
+
+def scale_own(step: Any, x: NDArray[np.float32]) -> tuple[Scaled, NDArray[np.float32]]:
+    """The fitted features with a scale fitted on what they made, (rows, columns), and that on the scale."""
+    from pipelines.models.scaling import SoftScaler
+
+    scaler = SoftScaler().fit(x)
+    return Scaled(step, scaler), scaler.transform(x).astype("float32")
+
+
 def keep_own(reference: str, step: Any, path: Path) -> None:
     """Write the fitted features. Raises ConfigError where they hold what no skops file can."""
     from pipelines.models import skops_file
@@ -163,7 +184,7 @@ def as_rows(
     import numpy as np
 
     try:
-        array = np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float32)
+        array = np.asarray(dense(found), dtype=np.float32)
     except (TypeError, ValueError) as problem:
         raise error(
             f"features: transform gave {type(found).__name__}, no array of numbers: {problem}.",
@@ -182,6 +203,11 @@ def as_rows(
             "Fill what is missing in transform.",
         )
     return array
+
+
+def dense(found: Any) -> Any:
+    """A sparse matrix in full; anything else as it is."""
+    return found.toarray() if hasattr(found, "toarray") else found
 
 
 # ------------------------------------------------------------------------------------------------ loss

@@ -80,7 +80,9 @@ def fit_step(
     """The fitted features, and the sample as they make it."""
     types = features.feature_types(config)
     if config.features is not None:
-        return custom.fit_own(config.features, folder / CODE, sample[list(types)], sample[config.data.target])
+        target = sample[config.data.target]
+        step, x = custom.fit_own(config.features, folder / CODE, sample[list(types)], target)
+        return (step, x) if config.model.own or x.ndim > 2 else custom.scale_own(step, x)
     step = features.fit_features(sample, types, config.data.timestamp, trend)
     return step, features.transform(step, sample, types)
 

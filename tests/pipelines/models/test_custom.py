@@ -159,6 +159,25 @@ def test_a_module_that_is_not_there(write: Any, home: Home, keep: Any, trips: An
     assert caught.value.exit_code == 2
 
 
+HUGE = GOOD.replace(
+    "return fill(frame, self.middle)",
+    """values = frame["distance"].fillna(self.middle).to_numpy("float64")
+        return np.column_stack([1e9 * values, 1e9 + values, 0 * values + 1e9, 0 * values + 3e38])""",
+)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "linear"])
+def test_a_built_in_model_reads_features_of_any_scale(
+    write: Any, home: Home, keep: Any, trips: Any, kind: str
+) -> None:
+    training = {"epochs": 15, "batch_size": 16, "learning_rate": 0.02, "refit": False}
+    config = write(HUGE, model={"kind": kind, "width": 16}, training=training)
+    bundle = attempt_of(config, home, keep, trips).bundle
+    rows = trips(200, seed=3).dropna()
+    answers = load_bundle(bundle, hash_files(bundle)).predict(rows)["prediction"]
+    assert float(((answers - rows["y"]) ** 2).mean()) < 0.3 * float(rows["y"].var())
+
+
 def test_a_built_in_model_reads_no_images(write: Any, home: Home, keep: Any, trips: Any) -> None:
     config = write(model="linear", training={"refit": False})
     said = json.loads(attempt_of(config, home, keep, trips).error.read_text())
