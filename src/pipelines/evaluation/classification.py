@@ -1,0 +1,234 @@
+"""Classification metrics as statistics of the rows, each as scikit-learn defines it where it has it.
+
+What is no mean of a number a row is one to first order: of the metric plus the row's influence on it. That is
+how DeLong, DeLong and Clarke-Pearson (1988) get the variance of an AUC, here in O(n log n) by ranks (Sun and
+Xu 2014).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipelines.evaluation.regression import plain
+from pipelines.evaluation.resampling import Statistic
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+BINS = 10  # of the calibration error: as many rows in each, as far as ties allow
+
+
+@dataclass(frozen=True)
+class Answers:
+    """True classes and what a model said of them.
+
+    truth, said: (n,) indices into `classes`, those of the model in its order, then those that it never saw.
+    probabilities: (n, known) of the model's own classes. The positive one of two is the last of the model's.
+    """
+
+    truth: NDArray[np.int64]
+    said: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+    classes: list[str]
+
+    @property
+    def known(self) -> int:
+        return int(self.probabilities.shape[1])
+
+    @cached_property
+    def given(self) -> NDArray[np.float64]:
+        """The probability of each row's true class, 0 for one that the model never saw."""
+        import numpy as np
+
+        seen = self.truth < self.known
+        place = np.where(seen, self.truth, 0)
+        return np.where(seen, self.probabilities[np.arange(len(place)), place], 0.0)
+
+
+def read_answers(target: pd.Series, predictions: pd.DataFrame) -> Answers:
+    """`predictions` has `prediction` and `p_<class>` for each class of the model, in its order."""
+    import pandas as pd
+
+    own = [name.removeprefix("p_") for name in predictions.columns if str(name).startswith("p_")]
+    foreign = sorted(set(pd.unique(target)) - set(own))
+    classes = own + foreign
+    truth, said = (
+        pd.Categorical(column, categories=classes).codes.astype("int64")
+        for column in (target, predictions["prediction"])
+    )
+    return Answers(truth, said, predictions[[f"p_{name}" for name in own]].to_numpy("float64"), classes)
+
+
+def statistic(metric: str, answers: Answers) -> Statistic | None:
+    """A metric of METRICS["binary"] or ["multiclass"]; None where these rows give it no meaning."""
+    makers = {
+        "auc": auc,
+        "pr_auc": pr_auc,
+        "log_loss": log_loss,
+        "brier": brier,
+        "ece": ece,
+        "accuracy": accuracy,
+        "balanced_accuracy": balanced_accuracy,
+        "f1": f1,
+    }
+    return makers[metric](answers)
+
+
+# --------------------------------------------------------------------------------------------- of labels
+
+
+def accuracy(answers: Answers) -> Statistic:
+    return plain((answers.truth == answers.said).astype("float64"))
+
+
+def balanced_accuracy(answers: Answers) -> Statistic:
+    """The mean over the classes that occur of the share that is found."""
+    import numpy as np
+
+    right = answers.truth == answers.said
+    count = np.bincount(answers.truth, minlength=len(answers.classes))
+    occur = count > 0
+    shares = np.bincount(answers.truth, right, len(count)) / np.maximum(count, 1)
+    weight = len(answers.truth) / np.maximum(count, 1) / occur.sum()
+    return linear(float(shares[occur].mean()), (right - shares[answers.truth]) * weight[answers.truth])
+
+
+def f1(answers: Answers) -> Statistic:
+    """F1 of the positive class where the model knows two, else the mean over the classes that occur."""
+    import numpy as np
+
+    if answers.known == 2:
+        return f1_of(answers.truth == 1, answers.said == 1)
+    size, rows = len(answers.classes), len(answers.truth)
+    both = answers.truth == answers.said
+    total = np.bincount(answers.truth, minlength=size) + np.bincount(answers.said, minlength=size)
+    scores = 2 * np.bincount(answers.truth, both, size) / np.maximum(total, 1)
+    weight = rows / np.maximum(total, 1) / (total > 0).sum()
+    adds = [(both - scores[k]) * weight[k] for k in (answers.truth, answers.said)]
+    return linear(float(scores[total > 0].mean()), adds[0] + adds[1])
+
+
+def f1_of(is_it: NDArray[np.bool_], said: NDArray[np.bool_]) -> Statistic:
+    import numpy as np
+
+    def ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
+        some = means[..., 1] > 0
+        return np.where(some, 2 * means[..., 0] / np.where(some, means[..., 1], 1.0), 0.0)
+
+    return Statistic(np.column_stack([is_it & said, is_it.astype("float64") + said]).astype("float64"), ratio)
+
+
+# --------------------------------------------------------------------------------------- of probabilities
+
+
+def log_loss(answers: Answers) -> Statistic:
+    """Mean -log of the true class's probability; a class never seen counts as the least float above 0."""
+    import numpy as np
+
+    return plain(-np.log(np.clip(answers.given, np.finfo(np.float64).eps, 1.0)))
+
+
+def brier(answers: Answers) -> Statistic:
+    """Mean squared error of the positive class's probability; of several classes the sum over all of them."""
+    if answers.known == 2:
+        return plain((answers.probabilities[:, 1] - (answers.truth == 1)) ** 2)
+    squares = (answers.probabilities**2).sum(axis=1)
+    return plain(squares - 2 * answers.given + 1.0)
+
+
+def ece(answers: Answers) -> Statistic:
+    """Expected calibration error: |share that came true - mean probability|, the mean over bins of rows.
+
+    Of the positive class's probability where there are two, else of the said class's (Guo and others 2017),
+    in quantile bins as in `sklearn.calibration.calibration_curve`. Each bin's sign is held while resampling:
+    otherwise every resample of a calibrated model would look less calibrated than it is.
+    """
+    import numpy as np
+
+    if answers.known == 2:
+        score, hit = answers.probabilities[:, 1], answers.truth == 1
+    else:
+        score, hit = answers.probabilities.max(axis=1), answers.truth == answers.said
+    edges = np.quantile(score, np.linspace(0, 1, BINS + 1))
+    place = np.searchsorted(edges[1:-1], score)
+    off = score - hit
+    return plain(np.sign(np.bincount(place, off, BINS))[place] * off)
+
+
+# ----------------------------------------------------------------------------------------------- of ranks
+
+
+def auc(answers: Answers) -> Statistic | None:
+    """How often a positive row stands above another, a tie counts half; None where there is but one class.
+
+    Of several classes the mean, over those that occur, of each one against the rest.
+    """
+    import numpy as np
+
+    positions = [1] if answers.known == 2 else range(answers.known)
+    each = [auc_of(answers.truth == k, answers.probabilities[:, k]) for k in positions]
+    found = [s.parts[:, 0] for s in each if s is not None]
+    return plain(np.mean(found, axis=0)) if found else None
+
+
+def auc_of(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic | None:
+    """By DeLong: what a positive row adds is the share of others below it, of another the positives above."""
+    import numpy as np
+
+    group, positives, negatives = tied(positive, score)
+    most, least = positives.sum(), negatives.sum()
+    if not most or not least:
+        return None
+    below = (np.cumsum(negatives) - negatives / 2) / least
+    above = 1 - (np.cumsum(positives) - positives / 2) / most
+    value = float(below @ positives / most)
+    share = most / len(score)
+    adds = np.where(positive, (below[group] - value) / share, (above[group] - value) / (1 - share))
+    return linear(value, adds)
+
+
+def pr_auc(answers: Answers) -> Statistic | None:
+    return average_precision(answers.truth == answers.known - 1, answers.probabilities[:, -1])
+
+
+def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic | None:
+    """The mean precision at the ranks of the positive rows; None without any.
+
+    With A(s) and S(s) the shares of positive and of all rows at or above s, the metric is
+    E[y A/S] / E[y], and a row (y0, s0) adds (y0 (A(s0)/S(s0) + C1 - metric) - C2) / E[y] with
+    C1 = E[y 1(s <= s0) / S(s)] and C2 = E[y 1(s <= s0) A(s) / S(s)^2], the derivative along that row.
+    """
+    import numpy as np
+
+    rows = len(score)
+    group, positives, negatives = tied(positive, score)
+    if not positives.sum():
+        return None
+    hits = np.cumsum(positives[::-1])[::-1] / rows
+    all_above = np.cumsum((positives + negatives)[::-1])[::-1] / rows
+    precision, share = hits / all_above, positives.sum() / rows
+    value = float(positives @ precision / positives.sum())
+    first = np.cumsum(positives / rows / all_above)
+    second = np.cumsum(positives / rows * precision / all_above)
+    adds = positive * (precision + first - value)[group] - second[group]
+    return linear(value, adds / share)
+
+
+def tied(
+    positive: NDArray[np.bool_], score: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+    """Rows of equal score are a group, from the lowest up: each row's group, each group's positives and others."""
+    import numpy as np
+
+    levels, group = np.unique(score, return_inverse=True)
+    positives = np.bincount(group, positive, len(levels))
+    return np.asarray(group, dtype=np.int64), positives, np.bincount(group, minlength=len(levels)) - positives
+
+
+def linear(value: float, influence: NDArray[np.float64]) -> Statistic:
+    """A metric as the mean of itself plus each row's influence, which has mean 0."""
+    return plain(value + influence)

@@ -1,0 +1,47 @@
+"""The metrics by name: which a task has, which way is better, and each as a statistic of the rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pipelines.records import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipelines.evaluation.resampling import Statistic
+
+MEASURED: dict[Task, tuple[str, ...]] = {
+    "regression": ("rmse", "mae", "mape", "r2", "pinball", "coverage"),
+    "binary": ("auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "balanced_accuracy", "f1"),
+    "multiclass": ("auc", "log_loss", "brier", "ece", "accuracy", "balanced_accuracy", "f1"),
+}
+LOSSES = frozenset({"rmse", "mae", "mape", "pinball", "log_loss", "brier", "ece"})
+OF_LABELS = frozenset({"accuracy", "balanced_accuracy", "f1", "coverage", "value"})
+SHARES = frozenset({"auc", "pr_auc", "accuracy", "balanced_accuracy", "f1", "ece", "coverage"})
+
+
+def higher_is_better(metric: str) -> bool:
+    """Of a metric of one's own, too: who brings a loss gives its negative."""
+    return metric not in LOSSES
+
+
+def metric_range(metric: str) -> tuple[float, float]:
+    """The least and the greatest value it can have."""
+    if metric in SHARES:
+        return 0.0, 1.0
+    return (0.0 if metric in LOSSES else -math.inf), (1.0 if metric == "r2" else math.inf)
+
+
+def read_statistics(task: Task, target: pd.Series, predictions: pd.DataFrame) -> dict[str, Statistic]:
+    """Every metric of the task that has a meaning for these rows and this model."""
+    from pipelines.evaluation import classification, regression
+
+    if task == "regression":
+        values = regression.read_values(target, predictions)
+        found = {metric: regression.statistic(metric, values) for metric in MEASURED[task]}
+    else:
+        answers = classification.read_answers(target, predictions)
+        found = {metric: classification.statistic(metric, answers) for metric in MEASURED[task]}
+    return {metric: s for metric, s in found.items() if s is not None}
