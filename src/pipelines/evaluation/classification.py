@@ -116,7 +116,7 @@ def f1_of(is_it: NDArray[np.bool_], said: NDArray[np.bool_]) -> Statistic:
     import numpy as np
 
     def ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
-        some = means[..., 1] > 0
+        some = means[..., 1] > 0.5 / len(is_it)  # a row or none, and not what rounding leaves of none
         return np.where(some, 2 * means[..., 0] / np.where(some, means[..., 1], 1.0), 0.0)
 
     return Statistic(np.column_stack([is_it & said, is_it.astype("float64") + said]).astype("float64"), ratio)
@@ -221,7 +221,7 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -
 def tied(
     positive: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
-    """Rows of equal score are a group, from the lowest up: each row's group, each group's positives and others."""
+    """Rows of equal score are a group, from the lowest up: the group of rows, what groups have of each."""
     import numpy as np
 
     levels, group = np.unique(score, return_inverse=True)

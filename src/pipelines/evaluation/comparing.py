@@ -26,7 +26,7 @@ ENDS = (0.025, 0.975)  # of the 95 % intervals
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of several models by name: on all rows, on each resample (draws,), and what each row adds."""
+    """One metric of several models by name: on all rows, on each resample (draws,), and what a row adds."""
 
     metric: str
     rows: int
