@@ -3,10 +3,11 @@
 import pandas as pd
 from prefect import flow, task
 
-from pipelines import gates, outcomes, promotion
+from pipelines import gates, outcomes
 from pipelines.config import Column
 from pipelines.data.sources import find_files
 from pipelines.home import Home
+from pipelines.promotion.champion import champion_to_beat
 from pipelines.records import TrainOutcome
 from pipelines.registration import derive_pipeline, open_pipeline
 from pipelines.training.attempts import plan_attempt
@@ -37,7 +38,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     config, cause = open_pipeline(home, name), outcomes.open_cause(home, name, None, "two kinds of model")
     report = validation.validate_batch(config, home, batch := data.stage_batch(config, home, wait_for=[name]))
     snapshot = data.accept_batch(home, batch, report)
-    tries, champion = [], promotion.champion_model(home, config.pipeline)
+    tries, champion = [], champion_to_beat(home, config.pipeline)
     for kind in ("mlp", "gradient_boosting"):
         config = config.model_copy(update={"model": config.model.model_copy(update={"kind": kind})})
         attempt = plan_attempt(config, home, snapshot, cause.id)
@@ -55,6 +56,5 @@ def two_models(pipeline: str) -> TrainOutcome:
     evaluation.keep_reference(config, attempt, trained, wait_for=[run_id])
     version = registry.register_version(home, run_id, attempt, trained)
     row = outcomes.plan_promotion(config, version, measured.result(), cause, verdicts)
-    promoted = registry.promote(home, row, outcome := outcomes.mark_promoted(outcome, version))
-    registry.deploy_champion(home, name, wait_for=[promoted])
-    return outcomes.let_in(home, outcome, {})
+    promoted = registry.promote(home, row, outcomes.mark_promoted(outcome, version))
+    return outcomes.close_promotion(home, promoted, {})

@@ -8,7 +8,7 @@ from prefect import flow
 
 from pipelines.data.predictions.prediction_log import LabelResult
 from pipelines.home import Home
-from pipelines.promotion import require_champion
+from pipelines.promotion.champion import require_champion
 from pipelines.registration import open_pipeline
 from pipelines.scoring import ScoreResult
 from tasks.scoring import add_labels, score_file

@@ -9,10 +9,10 @@ from pipelines.gates import judge, overall
 from pipelines.home import Home
 from pipelines.lock import one_at_a_time
 from pipelines.outcomes import (
+    close_promotion,
     describe_outcome,
     keep_out,
     known_outcome,
-    let_in,
     mark_promoted,
     open_cause,
     plan_promotion,
@@ -20,7 +20,7 @@ from pipelines.outcomes import (
     stale_reason,
 )
 from pipelines.progress import Stopwatch
-from pipelines.promotion import champion_model
+from pipelines.promotion.champion import champion_to_beat
 from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
@@ -29,8 +29,7 @@ from pipelines.training.launchers import warm_driver
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
 from tasks.publishing import publish, publish_validation
-from tasks.registry import deploy_champion, log_attempt, promote, register_version
-from tasks.serving import confirm_serving
+from tasks.registry import challenge, log_attempt, register_version, settle_pipeline
 from tasks.training import fit_model
 from tasks.validation import validate_batch
 
@@ -53,6 +52,7 @@ def training(
 
     # A driver starts ahead: its imports take seconds, which pass while rows are read.
     with one_at_a_time(home, config.pipeline), warm_driver():
+        settle_pipeline(home, config.pipeline)
         if stale := stale_reason(home, why):
             return refuse_stale(why, stale)
         # data ------------------------------------------------------------------------------------
@@ -66,28 +66,28 @@ def training(
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
         if known := known_outcome(config, home, attempt, batch, report):
-            confirm_serving(deploy_champion(home, config.pipeline))
             return known
         trained = fit_model(config, home, attempt)
         watch.lap("train")
-        # judgment --------------------------------------------------------------------------------
-        evaluation = evaluate_model(config, attempt, trained, champion_model(home, config.pipeline))
-        verdicts = judge(evaluation, config.gates)
-        watch.lap("evaluate")
-        run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
-        outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
-        page = render_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
-        publish(f"{config.pipeline}-gates", page, "Metrics and verdicts of the gates")
-        watch.lap("log")
-        if (verdict := overall(verdicts)) != "pass":
-            return keep_out(home, outcome, verdict, watch.seconds)
-        # promotion -------------------------------------------------------------------------------
-        keep_reference(config, attempt, trained)
-        version = register_version(home, run_id, attempt, trained)
-        row = plan_promotion(config, version, evaluation, why, verdicts)
-        outcome = mark_promoted(outcome, version)
-        promote(home, row, outcome)
-        watch.lap("register")
-        confirm_serving(deploy_champion(home, config.pipeline))
-        watch.lap("deploy")
-        return let_in(home, outcome, watch.seconds)
+        promoted = None
+        while promoted is None:  # once more where another became champion since: against that one
+            # judgment ----------------------------------------------------------------------------
+            champion = champion_to_beat(home, config.pipeline)
+            evaluation = evaluate_model(config, attempt, trained, champion)
+            verdicts = judge(evaluation, config.gates)
+            watch.lap("evaluate")
+            run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
+            outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
+            page = render_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
+            publish(f"{config.pipeline}-gates", page, "Metrics and verdicts of the gates")
+            watch.lap("log")
+            if (verdict := overall(verdicts)) != "pass":
+                return keep_out(home, outcome, verdict, watch.seconds)
+            # promotion ---------------------------------------------------------------------------
+            keep_reference(config, attempt, trained)
+            version = register_version(home, run_id, attempt, trained)
+            watch.lap("register")
+            row = plan_promotion(config, version, evaluation, why, verdicts)
+            promoted = challenge(home, row, mark_promoted(outcome, version))
+            watch.lap("deploy")
+        return close_promotion(home, promoted, watch.seconds)

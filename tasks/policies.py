@@ -9,22 +9,36 @@ from typing import Any
 from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import TaskRunContext
 
-__all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN"]
+from pipelines.errors import EvergreenError
+from pipelines.models.bundle import is_intact
+
+__all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN", "not_an_answer"]
 
 # Sources and servers that do not answer at once usually do within seconds.
 READ_AGAIN: list[float] = [2, 5]
 
 
+def not_an_answer(_task: object, _run: object, state: object) -> bool:
+    """What a library raised may pass; what we say ourselves would be said again."""
+    from prefect.states import get_state_exception
+    from prefect.utilities.asyncutils import run_coro_as_sync
+
+    error = run_coro_as_sync(get_state_exception(state))  # type: ignore[arg-type]
+    return not isinstance(error, EvergreenError)
+
+
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     """Step, attempt and champion: the attempt's id stands for data, definition and version of the code.
 
+    A champion that is spoilt cannot be compared with, and is another once it is mended.
     The result's own file is part of it: where the attempt's folder was removed and made anew, or is another
     home's, what a step left there beside its result is not there either.
     """
     attempt, champion = parameters["attempt"], parameters.get("champion")
     result = Path(attempt.folder, "result.json")
     made = f"{result}:{result.stat().st_mtime_ns if result.exists() else 0}"
-    key = f"{attempt.id}-{champion.version if champion else 'first'}-{made}"
+    intact = champion is not None and is_intact(Path(champion.folder), champion.files)
+    key = f"{attempt.id}-{champion.version if champion else 'first'}-{intact}-{made}"
     return f"{context.task.name}-{sha256(key.encode()).hexdigest()}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ app = typer.Typer(
 
 Pipeline = Annotated[str, typer.Argument(help="Name of a known pipeline, or path of its pipeline.yaml.")]
 Reason = Annotated[str | None, typer.Option(help="Why, in words, for the history.")]
+By = Annotated[str | None, typer.Option(help="Who decides, for the history [default: the user].")]
 Input = Annotated[Path, typer.Option("--input", help="CSV or Parquet file to read.")]
 
 EXIT_CODES = {
@@ -37,6 +39,7 @@ EXIT_CODES = {
     "rejected": 4,
     "inconclusive": 4,
     "failed": 1,
+    "reverted": 1,
 }
 
 
@@ -132,23 +135,30 @@ def deploy(
     pipeline: Pipeline,
     version: Annotated[int | None, typer.Option(help="A registered version [default: the champion].")] = None,
     reason: Reason = None,
+    by: By = None,
 ) -> Answer:
-    """Make a registered version champion and serve it."""
+    """Make a registered version champion and serve it; without one, alias and service follow the champion."""
     from flows.serving import deploy as flow
 
-    served = flow(known(pipeline), version=version, reason=reason or "chosen by hand")
-    answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
-    return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion."), 0
+    champion = flow(known(pipeline), version=version, reason=reason, by=by or getpass.getuser())
+    answer: dict[str, Any] = {"pipeline": champion.pipeline, "version": champion.version}
+    return answer, lambda: out.print(f"Version {champion.version} of {champion.pipeline} is champion."), 0
 
 
 @command(app)
-def rollback(pipeline: Pipeline, reason: Reason = None) -> Answer:
-    """Go back to the champion before this one."""
+def rollback(
+    pipeline: Pipeline,
+    version: Annotated[int | None, typer.Option(help="An earlier champion [default: the last one].")] = None,
+    reason: Reason = None,
+    by: By = None,
+) -> Answer:
+    """Go back to an earlier champion whose columns the data still has."""
     from flows.serving import rollback as flow
 
-    served = flow(known(pipeline), reason=reason or "rolled back by hand")
-    answer: dict[str, Any] = {"pipeline": served.pipeline, "version": served.version}
-    return answer, lambda: out.print(f"Version {served.version} of {served.pipeline} is champion again."), 0
+    champion = flow(known(pipeline), version=version, reason=reason, by=by or getpass.getuser())
+    answer: dict[str, Any] = {"pipeline": champion.pipeline, "version": champion.version}
+    words = f"Version {champion.version} of {champion.pipeline} is champion again."
+    return answer, lambda: out.print(words), 0
 
 
 @command(app)

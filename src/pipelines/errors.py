@@ -4,6 +4,8 @@ EvergreenError          1   our fault or a system's
 ├── StackError          1   a server of the local stack does not start or answer
 ├── TrainingFailed      1   an attempt ended without a model
 ├── PromotionConflict   1   another promotion came first
+├── PromotionReverted   1   a promotion was undone, the champion before it serves on
+├── ModelUnusable       1   a registered model that is gone, was changed or does not load
 ├── UsageError          2   the command's words
 │   └── ConfigError     2   pipeline.yaml: line and key are named
 └── DataError           3   data that cannot be read or used
@@ -42,6 +44,14 @@ class TrainingFailed(EvergreenError):
 
 class PromotionConflict(EvergreenError):
     """The champion is no longer the one that this promotion was judged against."""
+
+
+class PromotionReverted(EvergreenError):
+    """A version was to be champion, and did not answer as it should: the champion before it serves on."""
+
+
+class ModelUnusable(EvergreenError):
+    """A registered model that is gone, that is not the one recorded, or that does not load."""
 
 
 class UsageError(EvergreenError):

@@ -57,9 +57,9 @@ class PipelineFolder:
     def reports(self) -> Path:
         return self.root / "reports"
 
-    @property
-    def lock(self) -> Path:
-        return self.root / "training.lock"
+    def lock(self, turn: str) -> Path:
+        """What is locked while a process has its turn with the pipeline."""
+        return self.root / f"{turn}.lock"
 
 
 @dataclass(frozen=True)

@@ -6,33 +6,38 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from pipelines.home import Home
 from pipelines.progress import log
 
+# A training takes hours: promotions, which take seconds, do not wait for it.
+Turn = Literal["training", "promotion"]
+POLL_SECONDS = 0.1
+
 
 @contextmanager
-def one_at_a_time(home: Home, pipeline: str) -> Iterator[None]:
+def one_at_a_time(home: Home, pipeline: str, turn: Turn = "training") -> Iterator[None]:
     """Wait until no other process on this host has the pipeline's turn.
 
     A process that dies lets go of its turn.
     """
-    path = home.pipeline(pipeline).lock
+    path = home.pipeline(pipeline).lock(turn)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         waiting = False
         while not try_lock(file.fileno()):
             if not waiting:
-                log.info("Another run of %s is at work; waiting for it.", pipeline)
+                log.info("Another process has the turn of %s (%s); waiting for it.", pipeline, turn)
             waiting = True
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
         yield
 
 
 @contextmanager
 def if_nobody_else(home: Home, pipeline: str) -> Iterator[bool]:
     """The pipeline's turn, or False at once where another process has it."""
-    path = home.pipeline(pipeline).lock
+    path = home.pipeline(pipeline).lock("training")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         yield try_lock(file.fileno())

@@ -156,8 +156,15 @@ def describe_outcome(
         champion_metrics=evaluation.comparison.champion_metrics if evaluation.comparison else None,
         gates=verdicts,
         cause=attempt.cause,
-        warnings=[*batch.warnings, *report.warnings],
+        warnings=[*batch.warnings, *report.warnings, *without_champion(evaluation)],
     )
+
+
+def without_champion(evaluation: Evaluation) -> list[str]:
+    """That there was a champion which could not be compared, and why."""
+    found = evaluation.no_comparison
+    words = "Judged against the baseline alone: the champion, version {}, cannot answer: {}"
+    return [words.format(found.champion_version, found.reason)] if found else []
 
 
 def keep_out(home: Home, outcome: TrainOutcome, verdict: str, seconds: dict[str, float]) -> TrainOutcome:
@@ -172,8 +179,10 @@ def mark_promoted(outcome: TrainOutcome, version: ModelVersion) -> TrainOutcome:
     return outcome.model_copy(update={"status": "promoted", "model": model})
 
 
-def let_in(home: Home, outcome: TrainOutcome, seconds: dict[str, float]) -> TrainOutcome:
-    """The challenger is champion and served; how long it all took is known now."""
+def close_promotion(home: Home, promotion: Promotion, seconds: dict[str, float]) -> TrainOutcome:
+    """What became of the challenger, as it is stored with its promotion; how long it took is known now."""
+    outcome = Ledger.open(home).outcome(promotion.attempt)
+    assert outcome is not None  # noqa: S101  (stored in the transaction that began the promotion)
     return close_attempt(home, outcome.model_copy(update={"seconds": seconds}))
 
 
@@ -195,11 +204,12 @@ def plan_promotion(
     """The promotion that the gates allow, against the champion that they compared with."""
     passed = ", ".join(v.name for v in verdicts)
     why = f"{cause.reason}; passed {passed}: {config.metric} {evaluation.interval.value:.4g}"
+    why = "; ".join([why, *without_champion(evaluation)])
     return Promotion(
         pipeline=config.pipeline,
         seq=0,  # the ledger gives the number
         version=version.version,
-        previous=evaluation.comparison.champion_version if evaluation.comparison else None,
+        previous=evaluation.champion_version,
         attempt=version.attempt,
         cause=cause.id,
         why=why,

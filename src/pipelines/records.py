@@ -7,7 +7,7 @@ the pipeline's timestamp column, which is taken as written.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -252,6 +252,13 @@ class ServedModel(Record):
     files: dict[str, str]
 
 
+class Champion(ServedModel):
+    """The model to beat, and what it was made from, where that is known: snapshot and definition, as JSON."""
+
+    snapshot: Snapshot | None = None
+    definition: dict[str, Any] | None = None
+
+
 class Interval(Record):
     """A value with its 95 % bootstrap interval."""
 
@@ -263,12 +270,16 @@ class Interval(Record):
 class Comparison(Record):
     """Challenger against champion on the same rows.
 
-    `difference` > 0 means the challenger is better, in the metric's unit.
+    `difference` > 0 means the challenger is better, in the metric's unit. `left_out` test rows are none of
+    them, since the champion learnt from those; then `metrics` are the challenger's on the others. Where these
+    are too few there is no difference.
     """
 
     champion_version: int
     champion_metrics: dict[str, float]
-    difference: Interval
+    difference: Interval | None
+    left_out: int = 0
+    metrics: dict[str, float] = {}
 
 
 class NoComparison(Record):

@@ -18,7 +18,8 @@ import pytest
 from pipelines.config import load_config
 from pipelines.errors import UsageError
 from pipelines.home import Home
-from pipelines.promotion import previous_version, require_champion
+from pipelines.promotion.champion import require_champion
+from pipelines.promotion.choosing import previous_version
 
 COMMAND = str(Path(sys.executable).parent / "evergreen")
 

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from pipelines.errors import PromotionConflict, UsageError
+from pipelines.errors import PromotionConflict
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.outcomes import (
+    close_promotion,
     describe_dataset,
+    describe_outcome,
     keep_out,
     known_outcome,
-    let_in,
     mark_promoted,
     open_cause,
     plan_promotion,
     stale_reason,
 )
-from pipelines.promotion import choose_version, out_of_step, previous_version, promote, require_champion
 from pipelines.records import (
     Attempt,
     Batch,
@@ -30,7 +30,7 @@ from pipelines.records import (
     GateVerdict,
     Interval,
     ModelVersion,
-    ServedModel,
+    NoComparison,
     Snapshot,
     TrainedModel,
     TrainOutcome,
@@ -91,7 +91,7 @@ def enter(home: Home, ledger: Ledger, define: Any) -> Any:
         cause = open_cause(home, "trips", None, "more rows")
         row = plan_promotion(define(), version_of(number), evaluation(champion), cause, PASSED)
         told = TrainOutcome(status="inconclusive", pipeline="trips", attempt=f"trips-{number}")
-        return ledger.confirm(promote(home, row, mark_promoted(told, version_of(number))))
+        return ledger.confirm(ledger.promote(row, mark_promoted(told, version_of(number))))
 
     return make
 
@@ -163,13 +163,23 @@ def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger, define:
     assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
 
 
-def test_the_promoted_version_is_told(home: Home, define: Any) -> None:
-    known_outcome(define(), home, attempt(4), BATCH, REPORT)
-    told = TrainOutcome(
-        status="inconclusive", pipeline="trips", attempt="trips-4", model={"name": "trips", "run_id": "r"}
-    )
-    final = let_in(home, mark_promoted(told, version_of(4)), {"train": 1.0})
+def test_what_became_of_the_promotion_is_told(home: Home, ledger: Ledger, enter: Any) -> None:
+    final = close_promotion(home, enter(4, None), {"train": 1.0})
     assert (final.status, final.model) == ("promoted", {"name": "trips", "version": 4, "run_id": "r"})
+    assert (final.seconds, ledger.outcome("trips-4")) == ({"train": 1.0}, final)
+
+
+def test_a_champion_that_cannot_answer_is_said_and_still_the_one_to_replace(define: Any) -> None:
+    broken = NoComparison(champion_version=3, reason="its files were changed")
+    measured = evaluation(None).model_copy(update={"no_comparison": broken})
+    cause = Cause(
+        id="c", pipeline="trips", kind="person", reason="r", version=None, created=datetime(2026, 1, 1)
+    )
+    row = plan_promotion(define(), version_of(4), measured, cause, PASSED)
+    assert row.previous == 3
+    assert "version 3, cannot answer: its files were changed" in row.why
+    told = describe_outcome(attempt(4), BATCH, REPORT, measured, PASSED, "r")
+    assert "Judged against the baseline alone" in told.warnings[-1]
 
 
 def test_killed_right_after_the_promotion_it_is_known_as_promoted(
@@ -192,28 +202,3 @@ def test_a_promotion_says_why_and_is_judged_against_the_champion_it_met(enter: A
     assert enter(2, 1) == second
     with pytest.raises(PromotionConflict):
         enter(3, 1)
-
-
-def test_going_back_is_a_promotion_too(home: Home, ledger: Ledger, enter: Any) -> None:
-    with pytest.raises(UsageError, match="no champion yet"):
-        require_champion(home, "trips")
-    enter(1, None)
-    with pytest.raises(UsageError, match="no earlier champion"):
-        previous_version(home, "trips")
-    enter(2, 1)
-    back = choose_version(home, "trips", previous_version(home, "trips"), "it was better")
-    assert choose_version(home, "trips", 1, "again") == back
-    assert [(p.version, p.why) for p in ledger.champions("trips")][-1] == (1, "it was better")
-    with pytest.raises(UsageError, match=r"no version 9 \(versions: 1, 2\)"):
-        choose_version(home, "trips", 9, "")
-
-
-def test_a_champion_that_is_not_served_is_out_of_step(
-    home: Home, ledger: Ledger, enter: Any, tmp_path: Any
-) -> None:
-    ledger.name_pipeline("trips", tmp_path / "pipeline.yaml")
-    assert out_of_step(home) == []
-    enter(1, None)
-    assert out_of_step(home) == ["trips"]
-    ledger.serve(ServedModel(pipeline="trips", version=1, folder="b", files={}))
-    assert out_of_step(home) == []

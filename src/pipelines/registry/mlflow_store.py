@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.environment import set_environment, variable
-from pipelines.errors import EvergreenError, StackError
+from pipelines.errors import ModelUnusable, StackError
 from pipelines.home import Home
-from pipelines.models.bundle import check_hashes, hash_files
+from pipelines.models.bundle import check_hashes, is_intact
 from pipelines.records import Attempt, ModelVersion, ServedModel, TrainedModel
 
 if TYPE_CHECKING:
@@ -125,50 +126,53 @@ def ensure_model(client: MlflowClient, name: str) -> None:
             raise
 
 
-def point_aliases(home: Home, name: str, champion: int, previous: int | None) -> None:
-    """Make MLflow say what the ledger says; may be repeated."""
-    client = connect(home)
-    client.set_registered_model_alias(name, "champion", str(champion))
-    if previous is not None:
-        client.set_registered_model_alias(name, "previous", str(previous))
-    aliases = client.get_registered_model(name).aliases
-    if str(aliases.get("challenger")) == str(champion):
-        client.delete_registered_model_alias(name, "challenger")
-
-
 def fetch_model(home: Home, name: str, version: int, trained: TrainedModel) -> ServedModel:
-    """A verified copy of a registered version under the home folder.
+    """A verified copy of a registered version under the home folder: its attempt's files, else MLflow's.
 
-    Raises EvergreenError where its files are not those recorded.
+    Raises ModelUnusable where neither has the recorded files, StackError where MLflow does not answer.
     """
     folder = home.pipeline(name).models / str(version)
-    if not folder.is_dir() or hash_files(folder) != trained.files:
-        copy_bundle(home, name, version, folder)
-    check_hashes(folder, trained.files)
+    if not is_intact(folder, trained.files):
+        own = Path(trained.folder)
+        if is_intact(own, trained.files):
+            copy_whole(own, folder)
+        else:
+            copy_from_mlflow(home, name, version, folder)
+        check_hashes(folder, trained.files)
     return ServedModel(pipeline=name, version=version, folder=str(folder), files=trained.files)
 
 
-def copy_bundle(home: Home, name: str, version: int, folder: Path) -> None:
-    """Bring the bundle of a version from MLflow's artifact store to `folder`, in full or not at all."""
+def copy_whole(source: Path, folder: Path) -> None:
+    """Make `folder` a copy of `source`, in full or not at all, whoever else does so."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        shutil.copytree(source, draft, dirs_exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.replace(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def copy_from_mlflow(home: Home, name: str, version: int, folder: Path) -> None:
+    """Bring the bundle of a version from MLflow's artifact store to `folder`."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
     connect(home)
-    draft = folder.with_suffix(".part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
-        uri = f"models:/{name}/{version}/artifacts/{BUNDLE}"
-        source = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(draft)))
-    except (MlflowException, OSError) as error:
-        raise StackError(
-            f"MLflow does not hand out {name} version {version}: {error}", "Is it deleted there?"
-        ) from error
-    bundle = next((p for p in (source / BUNDLE, source) if (p / "model.json").exists()), None)
-    if bundle is None:
-        raise EvergreenError(
-            f"Version {version} of {name} in MLflow holds no bundle of ours.", "Deploy another version."
-        )
-    shutil.rmtree(folder, ignore_errors=True)
-    bundle.replace(folder)
-    shutil.rmtree(draft, ignore_errors=True)
+    uri = f"models:/{name}/{version}/artifacts/{BUNDLE}"
+    with tempfile.TemporaryDirectory() as draft:
+        try:
+            source = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=draft))
+        except (MlflowException, OSError) as error:
+            gone = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+            kind = ModelUnusable if gone or isinstance(error, FileNotFoundError) else StackError
+            raise kind(
+                f"MLflow does not hand out {name} version {version}: {error}", "Is it deleted there?"
+            ) from error
+        bundle = next((p for p in (source / BUNDLE, source) if (p / "model.json").exists()), None)
+        if bundle is None:
+            raise ModelUnusable(
+                f"Version {version} of {name} in MLflow holds no bundle of ours.", "Deploy another version."
+            )
+        copy_whole(bundle, folder)

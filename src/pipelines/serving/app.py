@@ -60,13 +60,14 @@ class Service:
             await asyncio.to_thread(self.sink.close)
 
     async def predict(self, name: str, request: Request) -> Response:
-        """Answer the rows of a request; raises Refusal."""
+        """Answer the rows of a request, and log them unless it says `?log=no`; raises Refusal."""
         self.admit(request)
         live = self.switchboard.find(name)
         rows = parse_body(await read_body(request))
         live = self.switchboard.live.get(name, live)  # the body may have taken its time
         columns = live.schema.parse(rows)
-        answer = await self.batcher(name).predict(live, columns, len(rows))
+        logged = request.query_params.get("log") != "no"
+        answer = await self.batcher(name).predict(live, columns, len(rows), logged)
         return reply({"pipeline": name, "version": answer.version, "predictions": answer.predictions})
 
     def describe(self, name: str, request: Request) -> Response:

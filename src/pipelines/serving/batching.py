@@ -49,6 +49,7 @@ class Job:
     live: Live
     columns: Columns
     rows: int
+    logged: bool
     answer: asyncio.Future[Answer]
 
 
@@ -66,11 +67,11 @@ class Batcher:
         self.gathered = asyncio.Event()
         self.worker = asyncio.create_task(self.work())
 
-    async def predict(self, live: Live, columns: Columns, rows: int) -> Answer:
+    async def predict(self, live: Live, columns: Columns, rows: int, logged: bool = True) -> Answer:
         """Answer a request by `live`. Raises Overloaded at once if too many rows wait, PredictionFailed."""
         if self.rows and self.rows + rows > self.most_waiting:
             raise Overloaded(f"{self.rows} rows are waiting for this pipeline.", "Try again in a second.")
-        job = Job(live, columns, rows, asyncio.get_running_loop().create_future())
+        job = Job(live, columns, rows, logged, asyncio.get_running_loop().create_future())
         self.jobs.append(job)
         self.rows += rows
         self.arrived.set()
@@ -161,7 +162,9 @@ def predict_together(batch: list[Job], sink: Sink) -> list[Answer]:
     names = list(scores.columns)
     rows = zip(*(scores[name].tolist() for name in names), strict=True)
     answers = [dict(zip(names, row, strict=True)) for row in rows]
-    sink.put(live.served.pipeline, log)
+    kept = [job.logged for job in batch for _ in range(job.rows)]
+    if any(kept):
+        sink.put(live.served.pipeline, log if all(kept) else log[kept])
     dealt: list[Answer] = []
     start = 0
     for job in batch:

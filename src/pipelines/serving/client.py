@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import DataError, StackError
+from pipelines.errors import DataError, ModelUnusable, StackError
 
 if TYPE_CHECKING:
     import httpx
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PREDICT_SECONDS = 30.0
 ASK_SECONDS = 2.0
 POLL_SECONDS = 0.1
+GRACE_SECONDS = 4.0  # in which a version that does not load is tried again, twice
 
 
 def health(url: str, seconds: float = ASK_SECONDS) -> dict[str, Any]:
@@ -21,8 +22,12 @@ def health(url: str, seconds: float = ASK_SECONDS) -> dict[str, Any]:
 
 
 def wait_until_serving(url: str, pipeline: str, version: int, seconds: float) -> None:
-    """Return when `version` answers for `pipeline`. Raises StackError, saying what was seen, in the end."""
-    deadline = time.monotonic() + seconds
+    """Return when `version` answers for `pipeline`.
+
+    Raises ModelUnusable where it still does not load after some seconds, and in the end StackError, saying
+    what was seen.
+    """
+    started = time.monotonic()
     while True:
         try:
             state = health(url)
@@ -32,7 +37,10 @@ def wait_until_serving(url: str, pipeline: str, version: int, seconds: float) ->
             if state["versions"].get(pipeline) == version:
                 return
             seen = describe(state, pipeline)
-        if time.monotonic() >= deadline:
+            failed = state["failures"].get(pipeline, {})
+            if failed.get("version") == version and time.monotonic() >= started + GRACE_SECONDS:
+                raise ModelUnusable(f"Version {version} of {pipeline} does not load: {failed['message']}")
+        if time.monotonic() >= started + seconds:
             raise StackError(
                 f"Version {version} of {pipeline} does not answer at {url} after {seconds:g} s: {seen}",
                 "Look at the log of the prediction service; `evergreen status` shows what runs.",
@@ -40,15 +48,26 @@ def wait_until_serving(url: str, pipeline: str, version: int, seconds: float) ->
         time.sleep(POLL_SECONDS)
 
 
-def predict(url: str, token: str, pipeline: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def predict(
+    url: str, token: str, pipeline: str, rows: list[dict[str, Any]], log: bool = True
+) -> dict[str, Any]:
     """The service's answer to `rows` (JSON values, 1 to 1000): pipeline, version, predictions.
 
-    Raises DataError for rows that it refuses, StackError when it does not answer or cannot.
+    Without `log` they are not logged: nobody acts on the answer. Raises DataError for rows that it refuses,
+    StackError when it does not answer or cannot.
     """
-    headers = {"Authorization": f"Bearer {token}"}
-    return request(
-        "POST", f"{url}/pipelines/{pipeline}/predictions", PREDICT_SECONDS, headers, {"rows": rows}
-    )
+    address = f"{url}/pipelines/{pipeline}/predictions" + ("" if log else "?log=no")
+    return request("POST", address, PREDICT_SECONDS, authorised(token), {"rows": rows})
+
+
+def taken_columns(url: str, token: str, pipeline: str) -> list[str]:
+    """The columns that the version which answers takes. Raises StackError."""
+    found = request("GET", f"{url}/pipelines/{pipeline}", ASK_SECONDS, authorised(token))
+    return [*found["inputs"], *found["optional"]]
+
+
+def authorised(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def request(

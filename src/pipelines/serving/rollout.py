@@ -1,26 +1,72 @@
-"""A version is deployed when the service answers with it, not when it was told to."""
+"""A version is deployed when the service answers with it, and as it did in evaluation; not when told to."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from pipelines.environment import variable
+from pipelines.errors import DataError, ModelUnusable, StackError
+from pipelines.home import Home
 from pipelines.progress import log
 from pipelines.records import ServedModel
-from pipelines.serving.client import wait_until_serving
+from pipelines.serving import client
+from pipelines.serving.access import service_token
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SECONDS = 60.0
 
 
-def confirm_serving(served: ServedModel) -> None:
-    """Wait until the running service answers with this version; nothing to wait for where none runs.
+def watch_rollout(home: Home, served: ServedModel, golden: Path) -> str | None:
+    """Wait until the running service answers with a version, and put its golden rows to it: what is wrong.
 
-    Raises StackError.
+    `golden` has rows.parquet and expected.parquet; without them the version alone counts, and where no
+    service runs there is nothing to watch. Raises StackError where the service does not say.
     """
     url = variable("EVERGREEN_SERVING_URL")
-    if url:
-        wait_until_serving(url, served.pipeline, served.version, SECONDS)
-    log.info(
-        "Version %d of %s is %s",
-        served.version,
-        served.pipeline,
-        "served" if url else "champion; no service runs",
-    )
+    if not url:
+        log.info("Version %d of %s is champion; no service runs", served.version, served.pipeline)
+        return None
+    try:
+        client.wait_until_serving(url, served.pipeline, served.version, SECONDS)
+        complaint = ask_golden(url, service_token(home), served, golden)
+    except (ModelUnusable, DataError) as error:
+        return error.message
+    if complaint is None:
+        log.info("Version %d of %s is served", served.version, served.pipeline)
+    return complaint
+
+
+def ask_golden(url: str, token: str, served: ServedModel, golden: Path) -> str | None:
+    """How the service's answers to the golden rows differ from those in evaluation, None where they agree."""
+    import pandas as pd
+
+    from pipelines.evaluation.smoke import same_answers
+
+    if not (golden / "rows.parquet").exists():
+        return None
+    rows, expected = pd.read_parquet(golden / "rows.parquet"), pd.read_parquet(golden / "expected.parquet")
+    columns = [name for name in client.taken_columns(url, token, served.pipeline) if name in rows.columns]
+    try:
+        answer = client.predict(url, token, served.pipeline, as_json(rows[columns]), log=False)
+    except StackError as error:
+        client.health(url)  # it lives, so it is the model that cannot answer
+        return error.message
+    answers = pd.DataFrame(answer["predictions"]).drop(columns="prediction_id")
+    if answer["version"] != served.version:
+        return f"version {answer['version']} answers, not version {served.version}."
+    if not same_answers(answers, expected.reindex(columns=answers.columns)):
+        return f"the service answers {len(rows)} golden rows otherwise than the model did in evaluation."
+    return None
+
+
+def as_json(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as a caller would send them: times as text, what is missing as null."""
+    import pandas as pd
+
+    times = rows.select_dtypes("datetime").columns
+    plain = rows.assign(**{name: rows[name].dt.strftime("%Y-%m-%dT%H:%M:%S.%f") for name in times})
+    records = plain.astype(object).to_dict("records")
+    return [{str(k): None if pd.isna(value) else value for k, value in row.items()} for row in records]

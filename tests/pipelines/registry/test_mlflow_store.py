@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import numpy as np
 import pytest
 
 from pipelines.environment import variable
-from pipelines.errors import EvergreenError, StackError
+from pipelines.errors import ModelUnusable
 from pipelines.evaluation.evaluate import evaluate_model
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
-from pipelines.records import Snapshot
+from pipelines.records import Snapshot, TrainedModel
+from pipelines.registry.aliases import champion_alias, has_version, point_aliases
 from pipelines.registry.mlflow_dataset import snapshot_input
-from pipelines.registry.mlflow_store import connect, fetch_model, point_aliases, register_version
+from pipelines.registry.mlflow_store import connect, fetch_model, register_version
 from pipelines.registry.run_log import log_attempt
 
 
@@ -124,6 +126,13 @@ def test_a_version_is_registered_once_and_becomes_champion_by_alias(logged: Logg
     for _ in range(2):
         point_aliases(logged.home, "trips", first.version, None)
         assert aliases(client) == {"champion": first.version}
+        assert champion_alias(logged.home, "trips") == first.version
+    point_aliases(logged.home, "trips", None, None)
+    assert (aliases(client), champion_alias(logged.home, "trips")) == ({}, None)
+    assert champion_alias(logged.home, "nobody") is None
+    assert not has_version(logged.home, "trips", 99)
+    with pytest.raises(ModelUnusable, match="Version 99 of trips is deleted"):
+        point_aliases(logged.home, "trips", 99, None)
 
 
 def test_two_versions_and_their_aliases(logged: Logged, train: Any, define: Any, table: Any) -> None:
@@ -149,19 +158,29 @@ def test_mlflow_s_own_way_to_load_gives_the_same_answers(logged: Logged, table: 
         model.predict(rows.drop(columns="distance"))
 
 
-def test_a_fetched_model_is_the_one_that_was_trained(logged: Logged) -> None:
-    version = register_version(logged.home, logged.run_id, logged.attempt).version
-    served = fetch_model(logged.home, "trips", version, logged.trained)
-    assert served.folder == str(logged.home.pipeline("trips").models / str(version))
-    load_bundle(Path(served.folder), served.files)
-    (Path(served.folder) / "model.json").write_text("{}")  # a copy that was damaged is brought again
-    assert fetch_model(logged.home, "trips", version, logged.trained) == served
-    load_bundle(Path(served.folder), served.files)
+@pytest.fixture
+def elsewhere(logged: Logged) -> TrainedModel:
+    """The model as another host knows it: without its attempt's folder."""
+    found: TrainedModel = logged.trained.model_copy(update={"folder": "/nowhere"})
+    return found
 
 
-def test_a_file_changed_in_mlflow_is_refused(logged: Logged) -> None:
+def test_a_fetched_model_is_the_one_that_was_trained(logged: Logged, elsewhere: TrainedModel) -> None:
     version = register_version(logged.home, logged.run_id, logged.attempt).version
-    served = fetch_model(logged.home, "trips", version, logged.trained)
+    for known in (elsewhere, logged.trained):
+        served = fetch_model(logged.home, "trips", version, known)
+        assert served.folder == str(logged.home.pipeline("trips").models / str(version))
+        load_bundle(Path(served.folder), served.files)
+        (Path(served.folder) / "model.json").write_text("{}")  # a copy that was damaged is brought again
+        assert fetch_model(logged.home, "trips", version, known) == served
+        load_bundle(Path(served.folder), served.files)
+        shutil.rmtree(served.folder)
+    assert not list(logged.home.pipeline("trips").models.iterdir())
+
+
+def test_a_file_changed_in_mlflow_is_refused(logged: Logged, elsewhere: TrainedModel) -> None:
+    version = register_version(logged.home, logged.run_id, logged.attempt).version
+    served = fetch_model(logged.home, "trips", version, elsewhere)
     [kept] = [
         path
         for path in (logged.home.mlflow / "artifacts").rglob("estimator.skops")
@@ -169,17 +188,17 @@ def test_a_file_changed_in_mlflow_is_refused(logged: Logged) -> None:
     ]
     content = kept.read_bytes()
     kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    fetch_model(logged.home, "trips", version, logged.trained)  # the verified copy serves on
+    fetch_model(logged.home, "trips", version, elsewhere)  # the verified copy serves on
     (Path(served.folder) / "estimator.skops").unlink()
-    with pytest.raises(EvergreenError, match=r"estimator.skops differ"):
-        fetch_model(logged.home, "trips", version, logged.trained)
-    with pytest.raises(EvergreenError, match=r"estimator.skops differ"):
+    with pytest.raises(ModelUnusable, match=r"estimator.skops differ"):
+        fetch_model(logged.home, "trips", version, elsewhere)
+    with pytest.raises(ModelUnusable, match=r"estimator.skops differ"):
         mlflow.pyfunc.load_model(f"models:/trips/{version}")
+    assert fetch_model(logged.home, "trips", version, logged.trained) == served  # its attempt still has it
     kept.write_bytes(content)
-    assert fetch_model(logged.home, "trips", version, logged.trained) == served
 
 
-def test_a_version_that_is_not_there(logged: Logged) -> None:
+def test_a_version_that_is_not_there(logged: Logged, elsewhere: TrainedModel) -> None:
     register_version(logged.home, logged.run_id, logged.attempt)
-    with pytest.raises(StackError, match="does not hand out trips version 99"):
-        fetch_model(logged.home, "trips", 99, logged.trained)
+    with pytest.raises(ModelUnusable, match="does not hand out trips version 99"):
+        fetch_model(logged.home, "trips", 99, elsewhere)

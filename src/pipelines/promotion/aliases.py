@@ -1,0 +1,51 @@
+"""An alias that somebody moved in MLflow: noticed, told, and never followed by itself."""
+
+from __future__ import annotations
+
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.progress import log
+from pipelines.registry.aliases import champion_alias, has_version
+
+
+def describe_alias(home: Home, pipeline: str) -> str | None:
+    """What is wrong with MLflow's alias `champion` and how to accept or undo it; None where all agree.
+
+    While a promotion is under way, nothing is.
+    """
+    champion = Ledger.open(home).champion(pipeline)
+    if champion is None or champion.state == "begun":
+        return None
+    found, own = champion_alias(home, pipeline), champion.version
+    if found == own:
+        return None
+    if not has_version(home, pipeline, own):
+        return (
+            f"Version {own} of {pipeline} is champion and was deleted in MLflow, which gives no number twice;"
+            f" its own files serve on. `evergreen deploy {pipeline} --version N` chooses another, `evergreen"
+            " train` makes a new one."
+        )
+    if found is None:
+        return (
+            f"The alias champion of {pipeline} was taken away in MLflow; version {own} is champion."
+            f" `evergreen deploy {pipeline}` puts it back."
+        )
+    return (
+        f"The alias champion of {pipeline} was moved in MLflow to version {found}; version {own} is champion"
+        f" and served. `evergreen deploy {pipeline} --version {found}` accepts that, `evergreen deploy"
+        f" {pipeline}` undoes it."
+    )
+
+
+def warn_of_alias(home: Home, pipeline: str) -> None:
+    """Say so where somebody moved the alias."""
+    if words := describe_alias(home, pipeline):
+        log.warning("%s", words)
+
+
+def correct_alias(home: Home, pipeline: str, expected: int | None, to: int) -> None:
+    """Log that a moved alias is about to point to `to` again; the caller moves it."""
+    found = champion_alias(home, pipeline)
+    if found not in (expected, to):
+        body = {"found": found, "expected": expected, "to": to}
+        Ledger.open(home).note(pipeline, "alias corrected", f"{pipeline}@champion", body)
