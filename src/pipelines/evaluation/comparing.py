@@ -9,10 +9,12 @@ from pipelines.evaluation.intervals import (
     Difference,
     Interval,
     describe,
+    describe_normal,
     describe_same,
     describe_wins,
     find_bounds,
     measure_spread,
+    normal_bounds,
 )
 from pipelines.evaluation.measuring import OF_LABELS, higher_is_better, metric_range
 from pipelines.evaluation.resampling import Resamples, Statistic
@@ -39,21 +41,29 @@ class Compared:
         import numpy as np
 
         value = self.values[model]
-        ends = find_bounds(self.draws[model], value, measure_spread(self.influences[model]), ENDS)
+        if self.influences:
+            ends = find_bounds(self.draws[model], value, measure_spread(self.influences[model]), ENDS)
+        else:
+            ends = normal_bounds(value, self.draws[model], self.rows, ENDS)
         low, high = np.clip(ends, *metric_range(self.metric))
         return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
 
     def difference(self, model: str, other: str, same: bool = False) -> Difference:
         """By how much `model` is better than `other`; `same` says that both answer alike on every row."""
         value = self.sign * (self.values[model] - self.values[other])
+        draws = self.sign * (self.draws[model] - self.draws[other])
+        if same:
+            return describe_same(self.rows)
+        if not self.influences:
+            return describe_normal(value, draws, self.rows)
         influence = self.sign * (self.influences[model] - self.influences[other])
         # Equal labels on these rows may differ on others; equal errors or ranks to the last digit do not.
-        if same or not (self.metric in OF_LABELS or value or influence.any()):
+        if not (self.metric in OF_LABELS or value or influence.any()):
             return describe_same(self.rows)
         if self.metric == "accuracy":
             apart = influence + value  # 1, 0 or -1 a row
             return describe_wins(int((apart > 0.5).sum()), int((apart < -0.5).sum()), self.rows)
-        return describe(value, self.sign * (self.draws[model] - self.draws[other]), influence)
+        return describe(value, draws, influence)
 
     @property
     def sign(self) -> int:

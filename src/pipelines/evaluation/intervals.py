@@ -82,6 +82,14 @@ def describe(value: float, draws: NDArray[np.float64], influence: NDArray[np.flo
     return make(value, spread.rows, float(draws.std(ddof=1)), rests, bounds)
 
 
+def describe_normal(value: float, draws: NDArray[np.float64], rows: int) -> Difference:
+    """A difference of which a few resamples are known, and nothing of single rows."""
+    import numpy as np
+
+    bounds = normal_bounds(value, draws, rows, LEVELS)
+    return make(value, rows, float(np.nanstd(draws, ddof=1)), rows * float(draws.any()), bounds)
+
+
 def describe_wins(wins: int, losses: int, rows: int) -> Difference:
     """The difference of two accuracies, from the rows that only the one, or only the other, got right.
 
@@ -126,6 +134,16 @@ def find_bounds(
     corrected = bias + shifted / np.maximum(1 - spread.skew * shifted, 0.1)
     found: NDArray[np.float64] = np.quantile(draws, ndtr(corrected))
     return found
+
+
+def normal_bounds(
+    value: float, draws: NDArray[np.float64], rows: int, levels: tuple[float, ...]
+) -> NDArray[np.float64]:
+    """Student's, with the resamples' standard error; those without a value are left out."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    return np.asarray(value + float(np.nanstd(draws, ddof=1)) * stdtrit(rows - 1, levels))
 
 
 def tango(wins: int, losses: int, rows: int, levels: tuple[float, ...]) -> NDArray[np.float64]:
