@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -11,27 +11,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import child_environment
 from pipelines.home import Home
-from pipelines.records import Attempt, TrainedModel
+from pipelines.ledger import Ledger
+from pipelines.records import Attempt, TrainedModel, TrainOutcome
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.folder import AttemptFolder
 from tests.pipelines.conftest import definition, keep_rows, trips
 
-EPOCHS = 40
+EPOCHS = 24
 CALLER = """
 import json, sys
 from pathlib import Path
 from pipelines.config import PipelineConfig
 from pipelines.errors import EvergreenError
+from pipelines.home import Home
+from pipelines.outcomes import accounted
 from pipelines.records import Attempt
 from pipelines.training.attempts import fit_model
 spec = json.loads(Path(sys.argv[1]).read_text())
+config, attempt = PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"])
 try:
-    fit_model(PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"]))
+    with accounted(config, Home(Path(spec["home"])), attempt):
+        fit_model(config, attempt)
 except EvergreenError as error:
     sys.exit(f"{type(error).__name__}: {error}")
 """
@@ -49,19 +55,19 @@ class Training:
     """A small training in a home of its own; equal words train equal models."""
 
     def __init__(self, root: Path, settings: dict[str, str] | None = None, **training: Any) -> None:
-        home = Home(root)
-        plain = {"epochs": EPOCHS, "patience": EPOCHS, "batch_size": 16, "refit": False, "failures": 6}
+        self.home = home = Home(root)
+        plain = {"epochs": EPOCHS, "patience": EPOCHS, "batch_size": 8, "refit": False, "failures": 6}
         self.config: PipelineConfig = definition(training=plain | training, split={"by": "random"})
         self.attempt: Attempt = plan_attempt(self.config, home, keep_rows(trips(600), home), None)
         self.folder, self.settings = AttemptFolder.of(self.attempt), settings or {}
-        self.started = 0.0
+        self.started = self.seconds = 0.0
 
     def call(self) -> None:
-        """`fit_model` in a process of its own, as a flow run is."""
+        """`fit_model` in a process of its own, with its end in the ledger, as a flow run has it."""
         spec = self.folder.root.parent / "call.json"
         spec.parent.mkdir(parents=True, exist_ok=True)
         words = {"config": self.config.model_dump(mode="json"), "attempt": self.attempt.model_dump()}
-        spec.write_text(json.dumps(words))
+        spec.write_text(json.dumps({**words, "home": str(self.home.root)}))
         with (spec.parent / "said").open("wb") as said:
             self.caller = subprocess.Popen(
                 [sys.executable, "-c", CALLER, str(spec)], env=child_environment(self.settings), stderr=said
@@ -74,22 +80,35 @@ class Training:
         said = (self.folder.root.parent / "said").read_text().strip()
         found = self.folder.result
         trained = TrainedModel.model_validate_json(found.read_text()) if found.exists() else None
+        self.seconds = time.monotonic() - self.started
         return Ending(said, trained)
+
+    def outcomes(self) -> dict[str, TrainOutcome | None]:
+        """What the ledger knows of each attempt, None of one that was not judged."""
+        ledger = Ledger.open(self.home)
+        return {row.id: ledger.outcome(row.id) for row in ledger.attempts(self.attempt.pipeline)}
 
     def told(self) -> list[int]:
         """The epochs in the order in which they were told, repeated ones twice."""
         path = self.folder.progress
         return [json.loads(line)["epoch"] for line in path.read_text().splitlines()] if path.exists() else []
 
-    def wait_for_epoch(self, epoch: int) -> None:
-        """Until so many were told, or the caller ended."""
+    def wait_for_epoch(self, epoch: int) -> float:
+        """Until so many were told, or the caller ended; seconds since the call."""
         while len(self.told()) < epoch and self.caller.poll() is None:
             time.sleep(0.01)
+        return time.monotonic() - self.started
 
     def pids(self, role: str) -> list[int]:
-        """Living processes of a role, as each says of itself in `usage`."""
-        names = [path.name.rsplit("-", 2)[1] for path in self.folder.usage.glob(f"{role}-*.json")]
-        return [int(pid) for pid in names if os.path.exists(f"/proc/{pid}")]
+        """Living processes of a role, as each says of itself in `usage`, the latest one last."""
+        names = [path.name.rsplit("-", 2)[1:] for path in self.folder.usage.glob(f"{role}-*.json")]
+        pids = [int(pid) for pid, _ in sorted(names, key=lambda name: name[1])]
+        return [pid for pid in pids if psutil.pid_exists(pid)]
+
+    def wait_for(self, seconds: float) -> None:
+        """Until so long after the call, or the caller ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.caller.wait(max(0.0, self.started + seconds - time.monotonic()))
 
 
 def weights(trained: TrainedModel) -> dict[str, torch.Tensor]:
