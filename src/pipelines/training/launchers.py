@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Protocol, TypeVar
+from typing import IO, NamedTuple, Protocol, TypeVar
 
 from pipelines.environment import child_environment, variable
 from pipelines.errors import StackError
@@ -76,21 +76,20 @@ class ChildProcess:
         One that does not within a minute is killed: then nothing runs, as if it had died. Interrupted, this
         leaves no driver behind.
         """
-        process = take_warm()
-        if process is None:
-            with self.folder.log.open("ab") as log:
-                process = popen_driver(self.attempt.folder, stdin=subprocess.DEVNULL, log=log)
-        elif process.stdin:
-            with contextlib.suppress(BrokenPipeError):  # it has just died
-                process.stdin.write(self.attempt.folder.encode())
-                process.stdin.close()
-        try:
-            wait_until(lambda: process.poll() is not None or self.running(), LOCK_SECONDS)
-        except BaseException:
-            kill_group(process)
-            raise
-        if not self.running():
-            kill_group(process)
+        with self.folder.log.open("ab") as log:
+            warm = take_warm(log)
+            process = warm.process if warm else popen_driver(self.attempt.folder, log=log)
+            if warm:
+                warm.send(self.attempt.folder)
+            try:
+                wait_until(lambda: process.poll() is not None or self.running(), LOCK_SECONDS)
+            except BaseException:
+                kill_group(process)
+                raise
+            if not self.running():
+                kill_group(process)
+            if warm:
+                warm.write_words(log)
 
     def stop(self) -> None:
         end_driver(self.folder)
@@ -187,7 +186,7 @@ class RayJob:
 # ---------------------------------------------------------------------------------------- processes
 
 
-def popen_driver(*words: str, stdin: int, log: IO[bytes] | int) -> subprocess.Popen[bytes]:
+def popen_driver(*words: str, log: IO[bytes], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         driver_command(*words),
         stdin=stdin,
@@ -198,7 +197,27 @@ def popen_driver(*words: str, stdin: int, log: IO[bytes] | int) -> subprocess.Po
     )
 
 
-_warm: list[tuple[subprocess.Popen[bytes], dict[str, str]]] = []  # at most one, and its environment
+class WarmDriver(NamedTuple):
+    """A driver without an attempt, the environment it was started in, and what it says until it has one."""
+
+    process: subprocess.Popen[bytes]
+    environment: dict[str, str]
+    words: IO[bytes]
+
+    def send(self, folder: str) -> None:
+        """Tell it the attempt's folder."""
+        assert self.process.stdin is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):  # it has just died
+            self.process.stdin.write(folder.encode())
+            self.process.stdin.close()
+
+    def write_words(self, log: IO[bytes]) -> None:
+        """Add what it said to the log of the attempt."""
+        self.words.seek(0)
+        log.write(self.words.read())
+
+
+_warm: list[WarmDriver] = []  # at most one
 
 
 def warm_up() -> None:
@@ -207,8 +226,9 @@ def warm_up() -> None:
     It ends with this process if no training comes. Without effect where the cluster starts drivers.
     """
     if not variable("EVERGREEN_RAY_JOBS") and not _warm:
-        process = popen_driver("--wait", stdin=subprocess.PIPE, log=subprocess.DEVNULL)
-        _warm.append((process, child_environment()))
+        words = tempfile.TemporaryFile()  # noqa: SIM115  (it ends with the driver)
+        process = popen_driver("--wait", stdin=subprocess.PIPE, log=words)
+        _warm.append(WarmDriver(process, child_environment(), words))
 
 
 @contextlib.contextmanager
@@ -221,10 +241,16 @@ def warm_driver() -> Iterator[None]:
         drop_warm()
 
 
-def take_warm() -> subprocess.Popen[bytes] | None:
-    """The driver that waits, if it lives and has the environment that one started now would have."""
-    if _warm and _warm[0][0].poll() is None and _warm[0][1] == child_environment():
-        return _warm.pop()[0]
+def take_warm(log: IO[bytes]) -> WarmDriver | None:
+    """The driver that waits, if it lives and has the environment that one started now would have.
+
+    What one said that has died goes to `log`.
+    """
+    for warm in _warm:
+        if warm.process.poll() is not None:
+            warm.write_words(log)
+        elif warm.environment == child_environment():
+            return _warm.pop()
     drop_warm()
     return None
 
@@ -232,10 +258,11 @@ def take_warm() -> subprocess.Popen[bytes] | None:
 def drop_warm() -> None:
     """End the driver that waits."""
     while _warm:
-        process, _ = _warm.pop()
-        kill_group(process)
-        if process.stdin:
-            process.stdin.close()
+        warm = _warm.pop()
+        kill_group(warm.process)
+        if warm.process.stdin:
+            warm.process.stdin.close()
+        warm.words.close()
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

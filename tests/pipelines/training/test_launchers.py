@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipelines.environment import set_environment
 from pipelines.errors import StackError
 from pipelines.records import Attempt, Snapshot
 from pipelines.training import launchers
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.launchers import ChildProcess, RayJob, take_warm, warm_driver
 
 
@@ -63,12 +65,26 @@ def test_a_driver_started_ahead_ends_with_the_block_and_with_its_environment(
 ) -> None:
     monkeypatch.setenv("EVERGREEN_TEST", "old")
     with warm_driver():
-        assert launchers._warm[0][0].poll() is None
+        assert launchers._warm[0].process.poll() is None
         set_environment({"EVERGREEN_TEST": "new"})
-        assert take_warm() is None
+        assert take_warm(io.BytesIO()) is None
         launchers.warm_up()
         assert launchers._warm
-    assert (take_warm(), sleepers()) == (None, [])
+    assert (take_warm(io.BytesIO()), sleepers()) == (None, [])
+
+
+@pytest.mark.parametrize("dies", ["before it is asked", "when it is asked"])
+def test_what_a_driver_started_ahead_said_before_it_died_is_in_the_log(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, dies: str
+) -> None:
+    script = f"echo the disk is broken; {'cat' if dies == 'when it is asked' else 'true'}; exit 1"
+    command = {"--wait": ["sh", "-c", script]}
+    monkeypatch.setattr(launchers, "driver_command", lambda word: command.get(word, ["true"]))
+    with warm_driver():
+        if dies == "before it is asked":
+            launchers._warm[0].process.wait()
+        ChildProcess(attempt).start()
+    assert "the disk is broken" in AttemptFolder.of(attempt).log.read_text()
 
 
 class Cluster:
