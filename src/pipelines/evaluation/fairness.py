@@ -74,7 +74,10 @@ def mean(values: NDArray[np.float64]) -> Rate | None:
 
 def widest(*rates: list[Rate | None]) -> Rate | None:
     """The largest difference between two groups in any of the rates, with its standard error."""
-    found = [difference(known) for one in rates if len(known := [rate for rate in one if rate]) > 1]
+    found = []
+    for one in rates:
+        known = [rate for rate in one if rate and rate.rows >= LEAST_ROWS]
+        found += [difference(known)] if len(known) > 1 else []
     return max(found, key=lambda rate: rate.value, default=None)
 
 
