@@ -99,6 +99,8 @@ class RunLog:
             if status != "FINISHED":
                 client.set_tag(self._run_id, REASON_TAG, reason[:5000] or status)
             client.set_terminated(self._run_id, status)
+            if status == "FAILED":  # of the others `log_attempt` tells
+                log_trials(client, self._run_id, self.attempt, AttemptFolder.of(self.attempt).failed_trials)
 
 
 def answers(uri: str) -> bool:
@@ -161,7 +163,7 @@ def log_attempt(
         log_metrics(client, run_id, all_epochs(config, attempt))
         log_results(client, run_id, trained, evaluation)
         log_cost(client, run_id, cost_of(config, attempt))
-        log_trials(client, run_id, attempt)
+        log_trials(client, run_id, attempt, AttemptFolder.of(attempt).trials)
         mlflow.log_dict({"gates": [v.model_dump() for v in verdicts]}, "gates.json")
         mlflow.log_dict(evaluation.model_dump(mode="json"), "evaluation.json")
         if logged_model(client, run_id) is None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.records import Attempt, Trial
 from pipelines.registry.mlflow_store import COMPLETE_TAG, log_metrics
 from pipelines.reporting.tuning import render_tuning
-from pipelines.training.folder import AttemptFolder
 from pipelines.training.trials import best_trial, read_trials
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ MOST_CHILDREN = 10_000
 STATES = {"failed": "FAILED"}  # every other trial did what it was for
 
 
-def log_trials(client: MlflowClient, run_id: str, attempt: Attempt) -> list[str]:
-    """A child run for each trial, the best settings as parameters `tuned.…` and the trials as tuning.html.
+def log_trials(client: MlflowClient, run_id: str, attempt: Attempt, path: Path) -> list[str]:
+    """A child run for each trial in the log at `path`, the best settings as parameters `tuned.…` and the
+    trials as tuning.html.
 
     Returns the children's ids in the order of the trials; none without a tuning. Called again, it adds what a
     call that was killed has left out, and nothing else.
     """
-    folder = AttemptFolder.of(attempt)
-    trials = read_trials(folder.trials)
+    trials = read_trials(path)
     if not trials:
         return []
-    at = int(folder.trials.stat().st_mtime * 1000)  # the same at every call, so nothing is there twice
+    at = int(path.stat().st_mtime * 1000)  # the same at every call, so nothing is there twice
     experiment = client.get_run(run_id).info.experiment_id
     known = find_children(client, experiment, run_id)
     children = []
     for trial in trials:
-        run = known.get(str(trial.number)) or create_child(client, experiment, run_id, trial, at)
+        run = known.get(started(trial, at)) or create_child(client, experiment, run_id, trial, at)
         if not run.data.tags.get(COMPLETE_TAG):
             fill_child(client, run.info.run_id, trial, at)
         children.append(str(run.info.run_id))
@@ -44,17 +44,22 @@ def log_trials(client: MlflowClient, run_id: str, attempt: Attempt) -> list[str]
     return children
 
 
-def find_children(client: MlflowClient, experiment: str, run_id: str) -> dict[str, Any]:
-    """The child runs that are there, by the number of their trial."""
+def started(trial: Trial, at: int) -> tuple[str, int]:
+    """What tells a trial from all others, those of a tuning that failed before included: number and start."""
+    return str(trial.number), at - int(trial.seconds * 1000)
+
+
+def find_children(client: MlflowClient, experiment: str, run_id: str) -> dict[tuple[str, int], Any]:
+    """The child runs that are there, as `started` tells them apart."""
     found = client.search_runs([experiment], f"tags.`{PARENT_TAG}` = '{run_id}'", max_results=MOST_CHILDREN)
-    return {run.data.tags[TRIAL_TAG]: run for run in found if TRIAL_TAG in run.data.tags}
+    return {(run.data.tags.get(TRIAL_TAG, ""), run.info.start_time): run for run in found}
 
 
 def create_child(client: MlflowClient, experiment: str, run_id: str, trial: Trial, at: int) -> Any:
     """Tagged as it is made, so that it is found again, however early we are killed."""
-    tags = {PARENT_TAG: run_id, TRIAL_TAG: str(trial.number), "evergreen.trial_status": trial.status}
-    start = at - int(trial.seconds * 1000)
-    return client.create_run(experiment, start_time=start, tags=tags, run_name=f"trial {trial.number}")
+    number, start = started(trial, at)
+    tags = {PARENT_TAG: run_id, TRIAL_TAG: number, "evergreen.trial_status": trial.status}
+    return client.create_run(experiment, start_time=start, tags=tags, run_name=f"trial {number}")
 
 
 def fill_child(client: MlflowClient, run_id: str, trial: Trial, at: int) -> None:

@@ -1,12 +1,14 @@
-"""Where a training in the driver's own process keeps what its next epoch depends on."""
+"""Where a training keeps what its next epoch depends on, until it has ended."""
 
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
 from pipelines.errors import writing
+from pipelines.progress import log
 from pipelines.training.job import FitJob
 
 STATE = "state.pt"
@@ -36,6 +38,21 @@ class Checkpoints:
             self.files.makedirs(self.folder, exist_ok=True)
             self.files.pipe_file(draft, state_bytes(state))
             self.files.mv(draft, path)
+
+    def remove(self) -> None:
+        """Nothing goes on from them any more. A storage that refuses is a warning: the model is there."""
+        try:
+            if self.files.exists(self.folder):
+                self.files.rm(self.folder, recursive=True)
+        except OSError as error:
+            log.warning("Checkpoints are left in %s: %s", self.folder, error)
+
+
+def remove_checkpoints(job: FitJob) -> None:
+    """Those of a network's fit, whoever kept them: the loop, or Ray Train in its folder or in storage."""
+    if job.description.network:
+        Checkpoints(job).remove()
+        shutil.rmtree(job.root / "ray" / job.name, ignore_errors=True)
 
 
 def state_bytes(state: dict[str, Any]) -> bytes:

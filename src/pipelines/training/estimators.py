@@ -16,17 +16,20 @@ MOST_CATEGORIES = 255  # that a histogram tells apart
 BOOSTING_LOSSES = {"auto": "squared_error", "squared": "squared_error", "absolute": "absolute_error"}
 
 
-def fit_estimator(job: FitJob) -> dict[str, float]:
-    """Fit and put the estimator into the bundle; numbers worth keeping, `epochs` are rounds of boosting."""
+def fit_estimator(job: FitJob) -> list[int]:
+    """Fit and put the estimator into the bundle; the best number of rounds of each model of boosting.
+
+    None for a linear one.
+    """
     from pipelines.models import skops_file
 
     data = load_arrays(job.arrays)
     fit = fit_linear if job.description.kind == "linear" else fit_boosting
     fitted = fit(job, data)
-    parts = fitted if isinstance(fitted, list) else [fitted]
     skops_file.dump(fitted, job.bundle / "estimator.skops")
-    rounds = max(getattr(part, "n_iter_", 1) for part in parts)
-    return {"best_epoch": float(rounds)} if job.description.kind == "gradient_boosting" else {}
+    if job.description.kind == "linear":
+        return []
+    return [best_round(model) for model in (fitted if isinstance(fitted, list) else [fitted])]
 
 
 # ------------------------------------------------------------------------------------------------ boosting
@@ -35,15 +38,17 @@ def fit_estimator(job: FitJob) -> dict[str, float]:
 def fit_boosting(job: FitJob, data: dict[str, Any]) -> Any:
     """Histogram gradient boosting; of a regression one for the value, and one for each quantile."""
     if job.description.classes:
-        return fit_one_boosting(job, data)
-    loss = BOOSTING_LOSSES[job.training.loss]
-    levels = job.description.model.quantiles
-    quantiles = [fit_one_boosting(job, data, loss="quantile", quantile=level) for level in levels]
-    return [fit_one_boosting(job, data, loss=loss), *quantiles]
+        return fit_one_boosting(job, data, 0)
+    quantiles = [{"loss": "quantile", "quantile": level} for level in job.description.model.quantiles]
+    losses = [{"loss": BOOSTING_LOSSES[job.training.loss]}, *quantiles]
+    return [fit_one_boosting(job, data, number, **loss) for number, loss in enumerate(losses)]
 
 
-def fit_one_boosting(job: FitJob, data: dict[str, Any], **settings: Any) -> Any:
-    """Boost until the validation part is no longer predicted better, or as often as the job says."""
+def fit_one_boosting(job: FitJob, data: dict[str, Any], number: int, **settings: Any) -> Any:
+    """Boost until the validation part is no longer predicted better, or as often as the job says.
+
+    `number` counts the models of a job.
+    """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     watched = job.rows == "train" and len(data["y_validation"]) > 0
@@ -54,7 +59,7 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], **settings: Any) -> Any:
         max_leaf_nodes=asked.leaves,
         min_samples_leaf=asked.leaf_rows,
         l2_regularization=asked.penalty or 0.0,
-        max_iter=job.epochs or MOST_ITERATIONS,
+        max_iter=job.rounds[number] if job.rounds else MOST_ITERATIONS,
         early_stopping=watched,
         n_iter_no_change=PATIENCE,
         categorical_features=categorical(job.description),
@@ -64,6 +69,12 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], **settings: Any) -> Any:
     seen = data["y_validation"] >= 0 if job.description.classes else slice(None)
     held = {"X_val": data["x_validation"][seen], "y_val": data["y_validation"][seen]} if watched else {}
     return model.fit(data["x"], data["y"], sample_weight=data["weight"], **held)
+
+
+def best_round(model: Any) -> int:
+    """The round after which the validation part was predicted best, at least 1; the last one without it."""
+    scores = model.validation_score_  # the first is before any round
+    return max(1, int(scores.argmax())) if len(scores) else int(model.n_iter_)
 
 
 def categorical(description: Description) -> Any:

@@ -127,6 +127,11 @@ class AttemptFolder:
         return self.root / "trials.jsonl"
 
     @property
+    def failed_trials(self) -> Path:
+        """The same of the last tuning that gave no model."""
+        return self.root / "failed_trials.jsonl"
+
+    @property
     def tuned(self) -> Path:
         """What a tuning has found, once it has ended."""
         return self.root / "tuned.json"

@@ -18,8 +18,8 @@ class FitJob(Record):
     """Fit one model on arrays that lie in `arrays`; everything it writes goes to `place`.
 
     `rows` is `train` while the validation part decides when to stop, or `all`, where the arrays have no
-    validation part and `epochs` (or rounds of boosting) are fixed. `name` is unique to the attempt: Ray Train
-    resumes by it. `root` is the attempt's folder, where progress is told.
+    validation part and `epochs`, or for each model of boosting its `rounds`, are fixed. `name` is unique to
+    the attempt: Ray Train resumes by it. `root` is the attempt's folder, where progress is told.
     """
 
     name: str
@@ -31,6 +31,7 @@ class FitJob(Record):
     training: Training  # with `epochs` and `batch_size` in numbers, see Training.for_rows
     rows: Literal["train", "all"] = "train"
     epochs: int | None = None
+    rounds: list[int] = []
 
     @property
     def bundle(self) -> Path:
@@ -42,7 +43,8 @@ class Fitted(Record):
 
     `validation_losses` is the path of a .npy file with the loss of each validation row (None after a refit):
     squared error of the standardised target, or log loss, whatever loss was trained with, so that kinds
-    compare. `epochs` is the best epoch of a network or the number of iterations, to refit with.
+    compare. To refit with: `epochs`, the best epoch of a network, and `rounds`, the best of each model of
+    boosting.
     """
 
     kind: str
@@ -50,5 +52,6 @@ class Fitted(Record):
     validation_loss: float | None
     validation_losses: Path | None
     epochs: int | None
+    rounds: list[int] = []
     seconds: float
     details: dict[str, float] = {}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import math
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +22,7 @@ from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import with_settings
-from pipelines.training.trials import TrialLog, read_trials
+from pipelines.training.trials import TrialLog, read_trials, trial_job
 
 BEST, EPOCH = "best", "epoch"  # what a trial reports: the least loss so far, and after which epoch
 REDUCTION = 3  # of the trials that reach a rung of ASHA, the best third goes on: Li and others 2020
@@ -80,10 +79,9 @@ def halving(epochs: int, ended: list[Trial]) -> ASHAScheduler:
 class TrialWatch(tune.Callback):  # type: ignore[misc]  # Ray Tune has no types
     """Keeps the log as trials go on; `ended` is called with each trial that does."""
 
-    def __init__(
-        self, log: TrialLog, folder: AttemptFolder, epochs: int, ended: Callable[[Trial], None]
-    ) -> None:
-        self.log, self.folder, self.epochs, self.ended = log, folder, epochs, ended
+    def __init__(self, log: TrialLog, job: FitJob, ended: Callable[[Trial], None]) -> None:
+        self.log, self.job, self.ended = log, job, ended
+        self.folder, self.epochs = AttemptFolder(job.root), int(job.training.epochs)
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.log.start(trial.config["number"], trial.config["settings"])
@@ -110,17 +108,13 @@ class TrialWatch(tune.Callback):  # type: ignore[misc]  # Ray Tune has no types
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """What the trials do is a sign that the attempt lives: the beat of the youngest is the attempt's."""
-        places = (trial_place(self.folder, t.number) for t in self.log.of_status("running"))
-        beats = [beat.stat().st_mtime for p in places if (beat := AttemptFolder(p).beat).exists()]
+        jobs = (trial_job(self.job, t.number) for t in self.log.of_status("running"))
+        beats = [beat.stat().st_mtime for j in jobs if (beat := AttemptFolder(j.root).beat).exists()]
         if beats and (not self.folder.beat.exists() or max(beats) > self.folder.beat.stat().st_mtime):
             self.folder.beat.touch()
 
 
 # ------------------------------------------------------------------------------------------------ a trial
-
-
-def trial_place(folder: AttemptFolder, number: int) -> Path:
-    return folder.candidates / f"trial-{number}"
 
 
 def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
@@ -131,8 +125,8 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
     whole = FitJob.model_validate(job)
     folder = AttemptFolder(whole.root)
     hold_meter(folder, f"trial-{config['number']}", gpus)
-    place = trial_place(folder, config["number"])
-    place.mkdir(parents=True, exist_ok=True)
+    trial = trial_job(whole, config["number"])
+    trial.place.mkdir(parents=True, exist_ok=True)
     before = [loss for t in read_trials(folder.trials) if t.number == config["number"] for loss in t.losses]
     least = min(before, default=math.inf)
 
@@ -141,10 +135,9 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
         least = min(least, row["validation"])
         tune.report({EPOCH: row["epoch"], "validation": row["validation"], BEST: least})
 
-    update = {"name": f"{whole.name}-trial-{config['number']}", "root": place, "place": place}
     try:
-        with AttemptFolder(place).beating():  # boosting has no loop of ours that would
-            fitted = fit(with_settings(whole.model_copy(update=update), config["settings"]), tell)
+        with AttemptFolder(trial.root).beating():  # boosting has no loop of ours that would
+            fitted = fit(with_settings(trial, config["settings"]), tell)
     except Exception as error:  # noqa: BLE001  (a trial may fail, the tuning goes on)
         tune.report({EPOCH: 0, BEST: math.inf, "failed": f"{type(error).__name__}: {error}"[:500]})
         return

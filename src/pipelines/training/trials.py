@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pipelines.records import Trial
-from pipelines.training.folder import write_whole
+from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.job import FitJob
 
 WRITE_SECONDS = 0.5  # an epoch may wait so long for its place in the file; the end of a trial never waits
 
@@ -33,6 +34,12 @@ def best_trial(trials: list[Trial]) -> Trial | None:
     """The trial with the least loss, of equal ones the first; None where none has any."""
     known = [trial for trial in trials if trial.best is not None and trial.status != "failed"]
     return min(known, key=lambda trial: (trial.best, trial.number), default=None)
+
+
+def trial_job(job: FitJob, number: int) -> FitJob:
+    """The same job for a trial, in a place of its own, where it also tells its progress."""
+    place = AttemptFolder(job.root).candidates / f"trial-{number}"
+    return job.model_copy(update={"name": f"{job.name}-trial-{number}", "root": place, "place": place})
 
 
 class TrialLog:

@@ -19,11 +19,12 @@ from pipelines.environment import set_environment, variable
 from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.progress import log
 from pipelines.records import Trial
+from pipelines.training.checkpoints import remove_checkpoints
 from pipelines.training.distributed import connect_ray
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, own_settings, search_space, with_settings
-from pipelines.training.trials import TrialLog, best_trial
+from pipelines.training.trials import TrialLog, best_trial, trial_job
 
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files that nobody reads
@@ -54,7 +55,7 @@ def tune(job: FitJob, tuning: Tuning) -> FitJob:
             search(job, tuning, folder, trials)
         finally:
             leave_ray(job.training)
-        finish(folder, trials)
+        finish(job, trials)
     found = json.loads(folder.tuned.read_text())
     place = {"name": f"{job.name}-tuned", "place": folder.candidates / "tuned"}
     return with_settings(job, found["settings"]).model_copy(update=place)
@@ -118,7 +119,7 @@ def build_tuner(
         run_config=ray_tune.RunConfig(
             name="tuning",
             storage_path=str(job.root / "ray"),
-            callbacks=[TrialWatch(trials, folder, epochs, Teller(tuning, folder, trials))],
+            callbacks=[TrialWatch(trials, job, Teller(tuning, folder, trials))],
             failure_config=ray_tune.FailureConfig(max_failures=job.training.failures),
             verbose=0,
         ),
@@ -196,11 +197,12 @@ def leave_ray(training: Training) -> None:
         ray.shutdown()
 
 
-def finish(folder: AttemptFolder, trials: TrialLog) -> None:
+def finish(job: FitJob, trials: TrialLog) -> None:
     """Keep what was found, and nothing of the trials but their log.
 
-    Where there is no model the log goes too: what was wrong may pass, and the next try searches again.
+    Where there is no model the log is put aside: what was wrong may pass, and the next try searches again.
     """
+    folder = AttemptFolder(job.root)
     for trial in trials.of_status("running"):
         trials.end(trial.number, "stopped early", "the time was over")
     best = best_trial(trials.ended())
@@ -208,8 +210,9 @@ def finish(folder: AttemptFolder, trials: TrialLog) -> None:
         why = next(
             (trial.reason for trial in trials.ended() if trial.reason), "the time was over before an epoch"
         )
-        folder.trials.unlink(missing_ok=True)
-        remove_places(folder, trials)
+        if folder.trials.exists():
+            folder.trials.replace(folder.failed_trials)
+        remove_places(job, trials)
         raise TrainingFailed(
             f"tuning: none of {len(trials.trials)} trials gave a model: {why}.",
             "Give it more time, or narrow tuning.space.",
@@ -223,11 +226,12 @@ def finish(folder: AttemptFolder, trials: TrialLog) -> None:
         "tuning_seconds": round(trials.elapsed, 1),
     }
     write_whole(folder.tuned, json.dumps(found))
-    remove_places(folder, trials)
+    remove_places(job, trials)
 
 
-def remove_places(folder: AttemptFolder, trials: TrialLog) -> None:
-    """Remove the trials' models and checkpoints."""
-    for number in trials.trials:
-        shutil.rmtree(folder.candidates / f"trial-{number}", ignore_errors=True)
-    shutil.rmtree(folder.root / "ray" / "tuning", ignore_errors=True)
+def remove_places(job: FitJob, trials: TrialLog) -> None:
+    """Remove the trials' models, and their checkpoints wherever they are."""
+    for trial in (trial_job(job, number) for number in trials.trials):
+        remove_checkpoints(trial)
+        shutil.rmtree(trial.place, ignore_errors=True)
+    shutil.rmtree(job.root / "ray" / "tuning", ignore_errors=True)

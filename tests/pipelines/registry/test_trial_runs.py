@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.errors import TrainingFailed
 from pipelines.home import Home
 from pipelines.records import Attempt, Snapshot, Trial
 from pipelines.registry.mlflow_store import connect, experiment_id
+from pipelines.registry.run_log import RunLog, find_run
 from pipelines.registry.trial_runs import create_child, log_trials
 from pipelines.training.folder import AttemptFolder
 
@@ -52,10 +54,12 @@ def tuned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_trials_are_children_of_the_attempts_run_and_never_there_twice(tuned: Any) -> None:
     client, run, attempt = tuned
     experiment, parent = run.info.experiment_id, run.info.run_id
+    log = AttemptFolder.of(attempt).trials
     # A call that was killed after its first request leaves an empty child.
-    create_child(client, experiment, parent, TRIALS[0], at=1)
-    children = log_trials(client, parent, attempt)
-    assert log_trials(client, parent, attempt) == children
+    at = int(log.stat().st_mtime * 1000)
+    create_child(client, experiment, parent, TRIALS[0], at)
+    children = log_trials(client, parent, attempt, log)
+    assert log_trials(client, parent, attempt, log) == children
     found = {r.info.run_id: r for r in client.search_runs([experiment]) if r.info.run_id != parent}
     assert set(children) == set(found)
     assert len(children) == 3
@@ -72,7 +76,7 @@ def test_trials_are_children_of_the_attempts_run_and_never_there_twice(tuned: An
 
 def test_the_attempts_run_says_what_was_found(tuned: Any) -> None:
     client, run, attempt = tuned
-    log_trials(client, run.info.run_id, attempt)
+    log_trials(client, run.info.run_id, attempt, AttemptFolder.of(attempt).trials)
     params = client.get_run(run.info.run_id).data.params
     assert params == {"tuned.width": "16", "tuned.schedule": "cosine", "tuned.trial": "0"}
     assert [f.path for f in client.list_artifacts(run.info.run_id)] == ["tuning.html"]
@@ -80,6 +84,30 @@ def test_the_attempts_run_says_what_was_found(tuned: Any) -> None:
 
 def test_without_a_tuning_there_are_no_children(tuned: Any) -> None:
     client, run, attempt = tuned
-    AttemptFolder.of(attempt).trials.unlink()
-    assert log_trials(client, run.info.run_id, attempt) == []
+    nothing = AttemptFolder.of(attempt).failed_trials
+    assert log_trials(client, run.info.run_id, attempt, nothing) == []
     assert len(client.search_runs([run.info.experiment_id])) == 1
+
+
+def test_trials_of_a_tuning_that_failed_are_children_beside_those_of_the_next_try(
+    tuned: Any, define: Any
+) -> None:
+    client, _, attempt = tuned
+    folder, home = AttemptFolder.of(attempt), Home(Path(attempt.folder).parent / "home")
+    failed = TRIALS[2].model_copy(update={"number": 0})
+    folder.trials.write_text(failed.model_dump_json())
+    folder.trials.replace(folder.failed_trials)
+    with pytest.raises(TrainingFailed), RunLog(define(), home, attempt):
+        raise TrainingFailed("tuning: none of 1 trials gave a model: The loss is nan.", "Give it more time.")
+    run = find_run(client, home, attempt)
+    assert run is not None
+    folder.trials.write_text(TRIALS[0].model_dump_json())
+    log_trials(client, run.info.run_id, attempt, folder.trials)
+    runs = client.search_runs(
+        [run.info.experiment_id], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'", order_by=["status"]
+    )
+    assert [(r.info.status, r.data.tags["evergreen.trial"]) for r in runs] == [
+        ("FAILED", "0"),
+        ("FINISHED", "0"),
+    ]
+    assert runs[0].data.tags["evergreen.reason"] == "The loss is nan."

@@ -90,6 +90,7 @@ def test_the_loss_falls_and_every_epoch_is_told_once(undisturbed: Any) -> None:
     assert trained.details["validation_loss"] == pytest.approx(min(e["validation"] for e in epochs), abs=1e-6)
     assert trained.details["workers"] == 0
     assert trained.attempt == attempt.id
+    assert list(Path(attempt.folder).rglob("state.pt")) == []  # no checkpoint outlives what it was for
 
 
 def test_the_model_has_learnt(undisturbed: Any, table: Any) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
 
-from pipelines.models.bundle import Bundle, load_bundle
+from pipelines.models.bundle import TRUSTED, Bundle, load_bundle
 from pipelines.training.choosing import choose
+from pipelines.training.estimators import PATIENCE
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import Fitted
 
@@ -71,6 +73,22 @@ def test_auto_tries_its_candidates_and_keeps_what_was_chosen(
     assert done.trained.kind in losses
     answers = loaded(done).predict(table(300, seed=5))
     assert (answers["prediction"] == table(300, seed=5)["late"]).mean() > 0.85
+
+
+def test_a_refit_boosts_each_quantile_as_often_as_was_best_for_it(
+    home: Any, define: Any, train: Any, table: Any
+) -> None:
+    model = {"kind": "gradient_boosting", "quantiles": [0.1, 0.9], "shrinkage": 0.3}
+    done = train(home, define(model=model), table(400))
+    folder = AttemptFolder.of(done.attempt)
+    first = json.loads((folder.candidates / "gradient_boosting" / "fitted.json").read_text())
+    places = [folder.candidates / "gradient_boosting", folder.root / "refit"]
+    files = [place / "bundle" / "estimator.skops" for place in places]
+    watched, again = (skops.io.load(file, trusted=TRUSTED) for file in files)
+    # The round before which nothing was better for as long as the patience is.
+    best = [model.n_iter_ - PATIENCE for model in watched]
+    assert first["rounds"] == [model.n_iter_ for model in again] == best
+    assert len(set(best)) > 1
 
 
 @pytest.mark.parametrize("kind", ["gradient_boosting", "tabm"])

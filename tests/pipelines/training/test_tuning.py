@@ -245,13 +245,21 @@ def test_the_best_trial_has_the_least_loss_of_those_that_did_not_fail() -> None:
     assert best_trial([trial(0, [])]) is None
 
 
-def test_a_tuning_that_gave_no_model_is_searched_again(tmp_path: Path) -> None:
-    folder = AttemptFolder(tmp_path)
+def test_a_tuning_that_gave_no_model_is_searched_again(tmp_path: Path, job: FitJob) -> None:
+    folder, store = AttemptFolder(tmp_path / "attempt"), tmp_path / "store"
+    training = job.training.model_copy(update={"checkpoints": str(store)})
+    job = job.model_copy(update={"root": folder.root, "training": training})
+    folder.root.mkdir()
     log = TrialLog(folder.trials)
     log.start(0, {"width": 8})
     log.end(0, "failed", "No space left on device")
     (folder.candidates / "trial-0").mkdir(parents=True)
+    for name in ("job-trial-0", "job"):
+        (store / name).mkdir(parents=True)
+        (store / name / "state.pt").write_bytes(b"weights")
     with pytest.raises(TrainingFailed, match="none of 1 trials gave a model: No space left"):
-        finish(folder, log)
+        finish(job, log)
     assert TrialLog(folder.trials).trials == {}
+    assert [t.reason for t in read_trials(folder.failed_trials)] == ["No space left on device"]
     assert list(folder.candidates.iterdir()) == []
+    assert [path.name for path in store.iterdir()] == ["job"]
