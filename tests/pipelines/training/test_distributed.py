@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from pipelines.models.bundle import Description
 from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
 from pipelines.training.job import FitJob
 from pipelines.training.loop import train_here
+from tests.pipelines.training.fitted import told_by, weights_of
 
 CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
 
@@ -50,15 +50,6 @@ def job_of(place: Path, **training: Any) -> FitJob:
         metric="rmse",
         training=Training(**{"epochs": 3, "batch_size": 100, **training}),
     )
-
-
-def weights_of(job: FitJob) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(job.bundle / "weights.pt", weights_only=True)
-    return found
-
-
-def told_by(job: FitJob) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (job.root / "progress.jsonl").read_text().splitlines()]
 
 
 # ---------------------------------------------------------------------------------------------- what there is
@@ -103,11 +94,6 @@ def test_without_a_cluster_the_driver_trains_by_itself() -> None:
         assert plan_resources(Training()) == plan_resources(Training(workers=0)) == Resources(0)
 
 
-def test_streaming_is_refused_rather_than_forgotten() -> None:
-    with pytest.raises(EvergreenError, match=r"training\.stream"):
-        plan_resources(Training(stream=True))
-
-
 # ------------------------------------------------------------------------------------------------ Ray Train
 
 
@@ -122,7 +108,7 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-@pytest.mark.faults  # not yet run as `slow`: see docs/decisions.md
+@pytest.mark.faults
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strategy: str) -> None:
     alone, together = job_of(tmp_path / "alone"), job_of(tmp_path / strategy, strategy=strategy)
@@ -137,7 +123,7 @@ def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strate
     )
 
 
-@pytest.mark.faults  # not yet run as `slow`: see docs/decisions.md
+@pytest.mark.faults
 def test_a_loss_that_is_no_number_ends_the_workers_at_once(cluster: None, tmp_path: Path) -> None:
     job = job_of(tmp_path / "diverging", learning_rate=1e30, clip=None, failures=3)
     with pytest.raises(EvergreenError, match=r"epoch 1, batch \d of 5"):

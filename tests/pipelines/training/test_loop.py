@@ -13,9 +13,10 @@ import torch
 from pipelines.config import Model, Training
 from pipelines.errors import EvergreenError
 from pipelines.models.bundle import Description
-from pipelines.training.checkpoints import Checkpoints
+from pipelines.training.checkpoints import Checkpoints, remove_checkpoints
 from pipelines.training.job import FitJob
 from pipelines.training.loop import Loop, train_here
+from tests.pipelines.training.fitted import told_by, weights_of
 
 
 def job_of(
@@ -53,15 +54,6 @@ def job_of(
     )
 
 
-def weights_of(job: FitJob) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(job.bundle / "weights.pt", weights_only=True)
-    return found
-
-
-def told_by(job: FitJob) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (job.root / "progress.jsonl").read_text().splitlines()]
-
-
 @pytest.mark.parametrize("kind", ["mlp", "tabm"])
 def test_a_training_that_is_resumed_ends_at_the_same_bits(tmp_path: Path, kind: str) -> None:
     whole, broken = job_of(tmp_path / "whole", kind), job_of(tmp_path / "broken", kind)
@@ -83,6 +75,10 @@ def test_checkpoints_go_to_any_address(tmp_path: Path) -> None:
     assert state is not None
     assert state["numbers"]["epoch"] == 4
     assert not (job.place / "checkpoint").exists()
+    remove_checkpoints(job.model_copy(update={"name": "another"}))
+    assert Checkpoints(job).load("cpu") is not None
+    remove_checkpoints(job)
+    assert Checkpoints(job).load("cpu") is None
 
 
 def test_it_stops_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
