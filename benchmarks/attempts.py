@@ -45,7 +45,7 @@ def main() -> None:
 
 def measure_all(folder: Path, words: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Medians of the seconds of each part, by setting."""
-    from pipelines.training.launchers import warm_up
+    from pipelines.training.processes import warm_up
 
     found = {}
     for name, ahead in (("local, cold", False), ("local, started ahead", True)):

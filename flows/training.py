@@ -25,7 +25,7 @@ from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
-from pipelines.training.launchers import warm_driver
+from pipelines.training.processes import warm_driver
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
 from tasks.publishing import publish, publish_validation

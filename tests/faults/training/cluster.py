@@ -16,7 +16,7 @@ from evergreen.processes import Process, descendants, free_ports, start, stop_al
 from evergreen.stack import LOOPBACK, ray_command, ray_settings, write_secret
 from pipelines.environment import child_environment
 from pipelines.home import Home
-from pipelines.training.launchers import wait_until
+from pipelines.training.processes import wait_until
 
 PARTS = ("ray", "gcs", "client", "agent")
 # `evergreen up` listens on loopback alone, where Ray lets no second node join: this one does not.

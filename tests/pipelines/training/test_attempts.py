@@ -25,7 +25,7 @@ from pipelines.models.bundle import load_bundle
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import fit_model, plan_attempt
 from pipelines.training.folder import AttemptFolder
-from pipelines.training.launchers import is_locked, warm_up
+from pipelines.training.processes import is_locked, warm_up
 
 EPOCHS = 100  # long enough for a second caller to start meanwhile, at some 30 ms each
 Plan = Callable[..., tuple[PipelineConfig, Attempt]]

@@ -15,9 +15,10 @@ import pytest
 from pipelines.environment import set_environment
 from pipelines.errors import StackError
 from pipelines.records import Attempt, Snapshot
-from pipelines.training import launchers
+from pipelines.training import launchers, processes
 from pipelines.training.folder import AttemptFolder
-from pipelines.training.launchers import ChildProcess, RayJob, take_warm, warm_driver
+from pipelines.training.launchers import ChildProcess, RayJob
+from pipelines.training.processes import take_warm, warm_driver
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def sleepers() -> list[int]:
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver that starts and never takes its lock."""
-    monkeypatch.setattr(launchers, "driver_command", lambda *words: ["sleep", "98"])
+    monkeypatch.setattr(processes, "driver_command", lambda *words: ["sleep", "98"])
     monkeypatch.setattr(launchers, "LOCK_SECONDS", 0.1)
 
 
@@ -65,11 +66,11 @@ def test_a_driver_started_ahead_ends_with_the_block_and_with_its_environment(
 ) -> None:
     monkeypatch.setenv("EVERGREEN_TEST", "old")
     with warm_driver():
-        assert launchers._warm[0].process.poll() is None
+        assert processes._warm[0].process.poll() is None
         set_environment({"EVERGREEN_TEST": "new"})
         assert take_warm(io.BytesIO()) is None
-        launchers.warm_up()
-        assert launchers._warm
+        processes.warm_up()
+        assert processes._warm
     assert (take_warm(io.BytesIO()), sleepers()) == (None, [])
 
 
@@ -79,10 +80,10 @@ def test_what_a_driver_started_ahead_said_before_it_died_is_in_the_log(
 ) -> None:
     script = f"echo the disk is broken; {'cat' if dies == 'when it is asked' else 'true'}; exit 1"
     command = {"--wait": ["sh", "-c", script]}
-    monkeypatch.setattr(launchers, "driver_command", lambda word: command.get(word, ["true"]))
+    monkeypatch.setattr(processes, "driver_command", lambda word: command.get(word, ["true"]))
     with warm_driver():
         if dies == "before it is asked":
-            launchers._warm[0].process.wait()
+            processes._warm[0].process.wait()
         ChildProcess(attempt).start()
     assert "the disk is broken" in AttemptFolder.of(attempt).log.read_text()
 
