@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
+from pipelines.data.storage.pieces import list_pieces
 from pipelines.data.storage.snapshots import read_pieces, read_snapshot
 from pipelines.records import Snapshot
 from pipelines.splitting import PARTS, assign_parts, check_parts, row_rank, time_rank
@@ -14,6 +15,7 @@ from pipelines.splitting import PARTS, assign_parts, check_parts, row_rank, time
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 LARGE = 2_000_000  # rows, from which on a table is read in pieces
@@ -29,6 +31,7 @@ class Partition:
 
     read: Read
     member: NDArray[np.int8]
+    snapshot: Snapshot | None = None  # whose files have the rows, in this order; None: they are in memory
 
     def count(self, *parts: str) -> int:
         return int(self._mask(parts).sum())
@@ -69,6 +72,20 @@ class Partition:
         member = np.repeat(np.array([0, 1], dtype=np.int8), [len(f) for f in frames])
         return Partition(hold(pd.concat(frames)), member)
 
+    def locate(self, *parts: str) -> pa.Table:
+        """Where in the snapshot's files the parts' rows lie: the pieces that have any, and in `kept` a bit for
+        each row of a piece, packed eight to a byte, 1 where it is one of the parts'. Nothing of rows in memory.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        chosen, found = self._mask(parts), []
+        for piece in list_pieces(self.snapshot) if self.snapshot else ():
+            mask = chosen[piece.start : piece.start + piece.rows]
+            if mask.any():
+                found.append(piece._asdict() | {"kept": np.packbits(mask).tobytes()})
+        return pa.Table.from_pylist(found)
+
     def _mask(self, parts: tuple[str, ...]) -> NDArray[np.bool_]:
         import numpy as np
 
@@ -83,12 +100,13 @@ def partition_snapshot(snapshot: Snapshot, config: PipelineConfig) -> Partition:
     import numpy as np
     import pandas as pd
 
-    read = hold(read_snapshot(snapshot)) if snapshot.rows < LARGE else reader(snapshot)
+    in_files = snapshot.rows >= LARGE or config.training.stream is True
+    read = reader(snapshot) if in_files else hold(read_snapshot(snapshot))
     if config.split.by == "time":
         position = time_rank(pd.concat(read([str(config.data.timestamp)])), config)
     else:
         position = np.concatenate([row_rank(frame) for frame in read(None)])
-    partition = Partition(read, assign_parts(position, config))
+    partition = Partition(read, assign_parts(position, config), snapshot if in_files else None)
     check_parts({part: partition.table(part, columns=[config.data.target]) for part in PARTS}, config)
     return partition
 

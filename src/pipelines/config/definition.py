@@ -7,7 +7,16 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipelines.config.learning import Code, Model, Prices, Training, Tuning, check_learning, check_tuning
+from pipelines.config.learning import (
+    Code,
+    Model,
+    Prices,
+    Training,
+    Tuning,
+    check_learning,
+    check_stream,
+    check_tuning,
+)
 from pipelines.config.sections import (
     METRICS,
     Column,
@@ -90,6 +99,7 @@ class PipelineConfig(Section):
         check_target(self.task, self.data.target, self.columns[self.data.target])
         check_learning(self.task, self.model, self.training)
         check_tuning(self.model, self.tuning)
+        check_stream(self.model, self.training, self.tuning)
         return self
 
     @model_validator(mode="after")

@@ -108,7 +108,7 @@ class Training(Section):
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool | Auto = "auto"
-    stream: bool | Auto = "auto"  # by Ray Data from the Delta files: `true` is refused, it is not there yet
+    stream: bool | Auto = "auto"  # rows by Ray Data from the snapshot's files, none kept; auto is false
     loss: Loss | Code | Auto = "auto"
     class_weights: Literal["balanced"] | dict[ClassName, Weight] | None = None
     epochs: Annotated[int, Field(ge=1)] | Auto = "auto"
@@ -216,6 +216,22 @@ def check_learning(task: Task, model: Model, training: Training) -> None:
     if not supports(model.kind, model, training):
         rest = "no quantiles, and these losses" if model.kind == "linear" else "these losses"
         raise ValueError(f"model.kind: {model.kind} has {rest}: {', '.join(ESTIMATOR_LOSSES[model.kind])}")
+
+
+def check_stream(model: Model, training: Training, tuning: Tuning | None) -> None:
+    """Raise ValueError, which names the key, where rows are to be streamed and cannot be."""
+    if training.stream is not True:
+        return
+    if model.kind not in NETWORKS and not model.own:
+        kinds = ", ".join(NETWORKS)
+        raise ValueError(
+            f"training.stream: rows are streamed into networks alone, and model is {model.kind};"
+            f" expected {kinds} or module:function"
+        )
+    if tuning is not None:
+        raise ValueError("training.stream: trials of a tuning share arrays; tune without it, then stream")
+    if training.workers == 0:
+        raise ValueError("training.stream: Ray Train's workers read the stream, and training.workers is 0")
 
 
 def check_tuning(model: Model, tuning: Tuning | None) -> None:

@@ -12,8 +12,9 @@ from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
 from pipelines.models.networks import build_network, find_bins
-from pipelines.splitting import PARTS
+from pipelines.records import Record, Snapshot
 from pipelines.training.folder import write_whole
+from pipelines.training.weights import RowWeights, fit_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
     from pipelines.partition import Partition
 
-NAMES = ("x", "y", "weight", "x_validation", "y_validation")
+VALIDATION = ("x_validation", "y_validation")
+NAMES = ("x", "y", "weight", *VALIDATION)
 MAPPED = 2**26  # bytes, from which on an array is mapped: workers share it, and memory need not hold it
+PLAN, PIECES = "stream.json", "pieces.parquet"
 DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
@@ -34,7 +37,8 @@ def prepare_arrays(
 
     x is float32 (rows, numbers + codes), y float32 of standardised values or int64 of classes, weight float32
     with mean 1. Of many rows the features are fitted on a sample, and all are transformed piece by piece.
-    What is there from an earlier call is found.
+    With `training.stream` the rows to learn from are not written, only where they lie: a StreamPlan. What is
+    there from an earlier call is found.
     """
     if (folder / DESCRIPTION).exists():
         return Description.model_validate_json((folder / DESCRIPTION).read_text())
@@ -43,12 +47,13 @@ def prepare_arrays(
     learnt = rows.table(*parts.learn, columns=target_columns(config))
     step, seen = fit_step(config, rows.sample(*parts.learn), folder, trend)
     description = describe_model(config, learnt[config.data.target], step, seen)
-    for suffix, names in (("", parts.learn), ("_validation", parts.hold)):
-        found = (transform(step, piece, description) for piece in rows.pieces(*names))
-        write_array(folder / f"x{suffix}.npy", (rows.count(*names), *seen.shape[1:]), found)
-        target = rows.table(*names, columns=[config.data.target])[config.data.target]
-        save_array(folder / f"y{suffix}.npy", encode_target(target, description))
-    save_array(folder / "weight.npy", row_weights(learnt, config))
+    weights = fit_weights(learnt, config)
+    write_part(folder, "_validation", rows, parts.hold, step, description)
+    if config.training.stream is True and rows.snapshot is not None:
+        write_plan(folder, rows.snapshot, rows, parts.learn, weights)
+    else:
+        write_part(folder, "", rows, parts.learn, step, description)
+        save_array(folder / "weight.npy", weights.weigh(learnt))
     if config.features is None:
         skops_file.dump(step, folder / FEATURES)
     else:
@@ -85,6 +90,43 @@ def fit_step(
         return (step, x) if config.model.own or x.ndim > 2 else custom.scale_own(step, x)
     step = features.fit_features(sample, types, config.data.timestamp, trend)
     return step, features.transform(step, sample, types)
+
+
+def write_part(
+    folder: Path, suffix: str, rows: Partition, names: tuple[str, ...], step: Any, description: Description
+) -> None:
+    """x and y of some parts of the table, transformed piece by piece."""
+    found = (transform(step, piece, description) for piece in rows.pieces(*names))
+    write_array(folder / f"x{suffix}.npy", (rows.count(*names), *description.shape), found)
+    target = rows.table(*names, columns=[description.target])[description.target]
+    save_array(folder / f"y{suffix}.npy", encode_target(target, description))
+
+
+class StreamPlan(Record):
+    """What a stream of so many rows is made from, beside description and features.
+
+    Where they lie is in PIECES in the same folder: see `Partition.locate`.
+    """
+
+    snapshot: Snapshot
+    weights: RowWeights
+    rows: int
+
+
+def write_plan(
+    folder: Path, snapshot: Snapshot, rows: Partition, names: tuple[str, ...], weights: RowWeights
+) -> None:
+    """What `read_plan` gives, and the pieces that hold the rows."""
+    from pyarrow import parquet
+
+    with writing("the plan of the stream", folder, "the training begins anew"):
+        parquet.write_table(rows.locate(*names), folder / PIECES)
+    plan = StreamPlan(snapshot=snapshot, weights=weights, rows=rows.count(*names))
+    write_whole(folder / PLAN, plan.model_dump_json())
+
+
+def read_plan(folder: Path) -> StreamPlan:
+    return StreamPlan.model_validate_json((folder / PLAN).read_text())
 
 
 def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[NDArray[np.float32]]) -> None:
@@ -129,11 +171,11 @@ def check_own(config: PipelineConfig, description: Description, folder: Path) ->
         )
 
 
-def load_arrays(folder: Path) -> dict[str, Any]:
+def load_arrays(folder: Path, names: tuple[str, ...] = NAMES) -> dict[str, Any]:
     """The arrays by name: float32, and int64 for classes; large ones stay in their files until read."""
     import numpy as np
 
-    paths = {name: folder / f"{name}.npy" for name in NAMES}
+    paths = {name: folder / f"{name}.npy" for name in names}
     return {n: np.load(p, mmap_mode="c" if p.stat().st_size > MAPPED else None) for n, p in paths.items()}
 
 
@@ -177,52 +219,3 @@ def encode_target(target: pd.Series, description: Description) -> NDArray[Any]:
         "int64"
     )
     return codes
-
-
-def row_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float32]:
-    """How much each row counts, mean 1: by its age and by its class, as far as the definition says."""
-    weights = recency_weights(frame, config) * class_weights(frame[config.data.target], config)
-    normed: NDArray[np.float32] = (weights / weights.mean()).astype("float32")
-    return normed
-
-
-def recency_weights(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
-    """Half for each half-life of age; all alike without one."""
-    import numpy as np
-
-    half_life, timestamp = config.training.half_life, config.data.timestamp
-    if half_life is None or timestamp is None:
-        return np.ones(len(frame))
-    age = (frame[timestamp].max() - frame[timestamp]).dt.total_seconds().to_numpy()
-    return np.asarray(0.5 ** (age / half_life.total_seconds()), dtype=np.float64)
-
-
-def class_weights(target: pd.Series, config: PipelineConfig) -> NDArray[np.float64]:
-    """The weight of each row's class; `balanced`: rows / (classes x rows of the class), as in scikit-learn."""
-    import numpy as np
-
-    asked = config.training.class_weights
-    if asked is None:
-        return np.ones(len(target))
-    target = target.astype(str)
-    counts = target.value_counts()
-    if asked == "balanced":
-        table = {name: len(target) / (len(counts) * count) for name, count in counts.items()}
-    else:
-        table = {name: asked.get(name, 1.0) for name in counts.index}
-    return np.asarray(target.map(table), dtype=np.float64)
-
-
-def check_class_weights(config: PipelineConfig, rows: Partition) -> None:
-    """Raise ConfigError where a class is named that no part has; the learnt part may well lack one."""
-    asked = config.training.class_weights
-    if not isinstance(asked, dict):
-        return
-    target = rows.table(*PARTS, columns=[config.data.target])[config.data.target]
-    known = sorted(target.astype(str).unique())
-    if unknown := sorted(asked.keys() - set(known)):
-        raise ConfigError(
-            f"training.class_weights names {', '.join(map(repr, unknown))}; the classes of"
-            f" {config.data.target!r} are {', '.join(map(repr, known))}.",
-            "Write the classes as the data do; those that are not named count 1.",
-        )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
-from pipelines.errors import ConfigError, EvergreenError, TrainingFailed
+from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.training.job import FitJob
 
 Workers = int | tuple[int, int]
@@ -48,16 +48,10 @@ def plan_resources(training: Training) -> Resources:
 
     `auto` is a worker for each GPU, or one on a cluster without; without a cluster the driver's own process,
     and then Ray is not imported. Raises EvergreenError, at once, where the nodes that are there can never
-    hold so many: Ray would wait for them; ConfigError where rows are to be streamed.
+    hold so many: Ray would wait for them. Where rows are streamed there is always a Ray, and a CPU to read.
     """
-    if training.stream is True:
-        raise ConfigError(
-            "training.stream: true, but rows are not streamed by Ray Data: they are read in pieces into files"
-            " in the attempt's folder, and large ones are mapped from there.",
-            "Leave it at auto: the rows need room on the disk, not in memory.",
-        )
     asked = training.workers
-    if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS")):
+    if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS") and training.stream is not True):
         return Resources(0)
     import ray
 
@@ -70,7 +64,8 @@ def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
     cpus = sum(node.get("CPU", 0) for node in nodes)
     all_gpus = sum(node.get("GPU", 0) for node in nodes)
     gpus = (1.0 if all_gpus else 0.0) if training.gpus == "auto" else training.gpus
-    room = sum(fitting(node, gpus) for node in nodes)
+    reading = 1 if training.stream is True else 0
+    room = min(sum(fitting(node, gpus) for node in nodes), int(cpus) - reading)
     asked = training.workers
     workers: Workers = (max(1, room) if gpus else 1) if asked == "auto" else asked
     least = workers if isinstance(workers, int) else workers[0]
@@ -78,14 +73,17 @@ def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
         each = f"a CPU and {gpus:g} GPUs" if gpus else "a CPU"
         raise EvergreenError(
             f"training.workers: {least} asked for, each with {each}, but the cluster has {cpus:g} CPUs and"
-            f" {all_gpus:g} GPUs in all (nodes: {len(nodes)}), room for {room}.",
+            f" {all_gpus:g} GPUs in all (nodes: {len(nodes)}), room for {room}"
+            + (" beside the CPU that reads the stream." if reading else "."),
             f"Ask for at most {room}."
             if room
-            else "Set training.gpus to 0, or start a cluster that has them.",
+            else f"Set training.{'gpus: 0' if gpus else 'stream: false'}, or start a cluster that has them.",
         )
     most = min(workers if isinstance(workers, int) else workers[1], room)
+    if reading and not isinstance(workers, int):
+        workers = (least, most)  # more of them would take the CPU that reads
     # Threads follow from the cluster, not from what is free at the moment: their number changes the rounding.
-    threads = max(1, int(cpus // most))
+    threads = max(1, int((cpus - reading) // most))
     return Resources(workers, min(threads, int(max(node.get("CPU", 1) for node in nodes))), gpus)
 
 
@@ -106,6 +104,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
     from ray.train import ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchConfig, TorchTrainer
 
+    from pipelines.training.streaming import make_dataset
     from pipelines.training.worker import FAILURE, raise_failure, train_loop
 
     trainer = TorchTrainer(
@@ -123,6 +122,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
         # NCCL refuses two workers on one GPU.
         torch_config=TorchConfig(backend="gloo" if 0 < resources.gpus < 1 else None),
         run_config=run_config(job),
+        datasets={"train": make_dataset(job)} if job.training.stream is True else None,
     )
     (job.place / FAILURE).unlink(missing_ok=True)  # an earlier driver's
     try:

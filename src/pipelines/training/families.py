@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pipelines.models.bundle import FEATURES, Bundle, begin_bundle, open_estimator
-from pipelines.training.arrays import load_arrays
+from pipelines.training.arrays import VALIDATION, load_arrays
+from pipelines.training.checkpoints import remove_checkpoints
 from pipelines.training.estimators import fit_estimator
 from pipelines.training.folder import write_whole
 from pipelines.training.job import FitJob, Fitted, OnEpoch
@@ -21,33 +22,46 @@ if TYPE_CHECKING:
 def fit(job: FitJob, on_epoch: OnEpoch | None = None) -> Fitted:
     """Fit the job's model into its bundle, or find it fitted. Raises what the family raises."""
     done = job.place / "fitted.json"
-    if done.exists():
-        return Fitted.model_validate_json(done.read_text())
+    if not done.exists():
+        write_whole(done, fit_anew(job, on_epoch).model_dump_json())
+    remove_checkpoints(job)  # also those of a driver that died before it could
+    return Fitted.model_validate_json(done.read_text())
+
+
+def fit_anew(job: FitJob, on_epoch: OnEpoch | None) -> Fitted:
+    """Fit, or go on from the last checkpoint."""
     started = time.monotonic()
     begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
-    details = fit_network(job, on_epoch) if job.description.network else fit_estimator(job)
+    network, rounds = job.description.network, list[int]()
+    if network:
+        details = fit_network(job, on_epoch)
+    else:
+        rounds = fit_estimator(job)
+        details = {"best_epoch": float(rounds[0])} if rounds else {}
     losses = None if job.rows == "all" else measure(job)
-    fitted = Fitted(
+    return Fitted(
         kind=job.description.kind,
         bundle=job.bundle,
         validation_loss=None if losses is None else float(losses.mean()),
         validation_losses=None if losses is None else job.place / "losses.npy",
-        epochs=int(details["best_epoch"]) if "best_epoch" in details else None,
+        epochs=int(details["best_epoch"]) if network else None,
+        rounds=rounds,
         seconds=round(time.monotonic() - started, 3),
         details=details,
     )
-    write_whole(done, fitted.model_dump_json())
-    return fitted
 
 
 def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
-    """Train by Ray Train on as many workers as the definition asks for, or in this process."""
+    """Train on as many workers as the definition asks for, or in this process."""
     from pipelines.training.distributed import Resources, plan_resources, train_on_workers
     from pipelines.training.loop import train_here
+    from pipelines.training.sole_worker import train_on_one
 
     resources = Resources(0) if on_epoch else plan_resources(job.training)
     if resources.workers == 0:
         train_here(job, on_epoch)
+    elif resources.workers == 1 and job.training.stream is not True:
+        train_on_one(job, resources)
     else:
         train_on_workers(job, resources)
     best = json.loads((job.place / "best.json").read_text())
@@ -59,7 +73,7 @@ def measure(job: FitJob) -> NDArray[np.float64]:
     import numpy as np
     import torch
 
-    data = load_arrays(job.arrays)
+    data = load_arrays(job.arrays, VALIDATION)
     answers = Bundle(job.description, None, open_estimator(job.bundle, job.description)).answer(
         data["x_validation"]
     )

@@ -8,12 +8,13 @@ from pipelines.config import PipelineConfig
 from pipelines.partition import Partition, partition_snapshot
 from pipelines.progress import log
 from pipelines.records import Attempt
-from pipelines.training.arrays import REFIT, TRAIN, check_class_weights, prepare_arrays
+from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
 from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
 from pipelines.training.tuning import tune, tuning_details
+from pipelines.training.weights import check_class_weights
 
 MOST_TREND_ROWS = 100_000  # say as well as more whether the passing of time tells something
 
@@ -107,8 +108,9 @@ def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, rows: Partition, 
                 ),
                 "rows": "all",
                 "epochs": fitted.epochs,
+                "rounds": fitted.rounds,
             }
         )
     )
-    kept = {"details": {**again.details, **fitted.details}, "epochs": fitted.epochs}
+    kept = {"details": {**again.details, **fitted.details}, "epochs": fitted.epochs, "rounds": fitted.rounds}
     return again.model_copy(update={**kept, "validation_loss": fitted.validation_loss})

@@ -1,4 +1,4 @@
-"""A network's training loop, in torch alone: rows in memory, batched by index, best epoch kept, resumable."""
+"""A network's training loop, in torch alone: from batches to weights, best epoch kept, resumable."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import EvergreenError
 from pipelines.models.networks import build_network
 from pipelines.training import scores
-from pipelines.training.arrays import load_arrays
 from pipelines.training.checkpoints import Checkpoints
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob, OnEpoch
 from pipelines.training.losses import judging, loss_function
 from pipelines.training.optimizing import Schedule, make_optimizer, pays_to_compile
 from pipelines.training.parallel import choose_parallel
-from pipelines.training.placing import Rows, autocast, choose_device, set_determinism
+from pipelines.training.placing import (
+    Cut,
+    Piece,
+    autocast,
+    choose_device,
+    place_rows,
+    set_determinism,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,20 +49,22 @@ def train_here(job: FitJob, on_epoch: OnEpoch | None = None) -> None:
 class Loop:
     """The state of one training on one worker; the others of its process group, if any, hold the same."""
 
-    def __init__(self, job: FitJob, device: Any = None) -> None:
+    def __init__(self, job: FitJob, device: Any = None, shard: Any = None) -> None:
+        """`shard` is this worker's of a Ray Dataset where rows are streamed; else the arrays have them."""
         import torch
 
         self.job, self.description = job, job.description
         self.device = device or choose_device()
-        self.rows = Rows(load_arrays(job.arrays), self.device)
+        self.rows = place_rows(job.arrays, self.device, shard)
         self.training = job.training.for_rows(len(self.rows))
         set_determinism(self.training.deterministic)
         torch.manual_seed(self.training.seed)
         self.network = build_network(self.description, job.bundle).to(self.device)
         self.parallel = choose_parallel(self.network, self.training.strategy, self.device)
         self.rank, self.world = self.parallel.rank, self.parallel.world
-        self.batch_size = min(int(self.training.batch_size), len(self.rows))
+        self.batch_size = self.rows.fit_batch(int(self.training.batch_size), self.world)
         self.batches = len(self.rows) // self.batch_size
+        self.cut = Cut(self.batch_size, self.batches, self.rank, self.world, self.training.accumulate)
         self.limit: int = job.epochs or int(self.training.epochs)
         self.schedule = Schedule(self.training, self.batches)
         self.losses_of = loss_function(self.description, self.training, job.bundle)
@@ -93,7 +101,7 @@ class Loop:
         return self.epoch >= self.limit or stopped
 
     def train_epoch(self) -> None:
-        """One pass over the rows, in an order of seed and epoch alone.
+        """One pass over the rows: in memory in an order of seed and epoch alone, as they come of a stream.
 
         Each batch is cut among the workers, so their number changes nothing but the rounding. The batches'
         losses stay on the device until the end: to look at one would make it wait for us.
@@ -102,44 +110,32 @@ class Loop:
 
         started = time.monotonic()
         self.epoch += 1
-        order = self.rows.shuffle(self.training.seed, self.epoch)
         torch.manual_seed((self.training.seed * 100_003 + self.epoch) * 1_009 + self.rank)  # dropout, too
         self.model.train()
         losses = torch.zeros(self.batches, device=self.device)
-        for number in range(self.batches):
-            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            losses[number] = self._update(rows, (self.epoch - 1) * self.batches + number)
+        for number, pieces in enumerate(self.rows.batches(self.cut, self.training.seed, self.epoch)):
+            losses[number] = self._update(pieces, (self.epoch - 1) * self.batches + number)
             self._beat()
         self._check(self.parallel.sum(losses) / self.world)
         self.seconds = time.monotonic() - started
 
-    def _update(self, rows: Tensor, update: int) -> Tensor:
+    def _update(self, pieces: Iterator[Piece], update: int) -> Tensor:
         """One step by the gradient of the whole batch; its mean loss, as far as this worker sees it."""
         self.schedule.set_rate(self.optimizer, update)
-        pieces = self._pieces(rows)
-        total = self._learn(pieces[0], len(rows), last=len(pieces) == 1)
-        for piece in pieces[1:]:
-            total = total + self._learn(piece, len(rows), last=piece is pieces[-1])
+        losses = [self._learn(*piece, last=n == self.cut.pieces) for n, piece in enumerate(pieces, 1)]
         if self.training.clip is not None:
             self._clip(self.parameters, self.training.clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return total
+        return sum(losses[1:], losses[0])
 
-    def _pieces(self, rows: Tensor) -> list[Tensor]:
-        """This worker's share of a batch, in the pieces that fit into memory."""
-        if self.world > 1:
-            rows = rows[len(rows) * self.rank // self.world : len(rows) * (self.rank + 1) // self.world]
-        return [rows] if self.training.accumulate == 1 else list(rows.tensor_split(self.training.accumulate))
-
-    def _learn(self, piece: Tensor, batch: int, last: bool) -> Tensor:
+    def _learn(self, x: Tensor, y: Tensor, weight: Tensor | None, last: bool) -> Tensor:
         """Add the gradient of a piece. What the workers' average is of sums to the mean over the batch."""
-        x, y, weight = self.rows.take(piece)
         with self.parallel.piece(self.model, last):
             with autocast(self.training, self.device):
                 outputs = self.model(x)
             losses = self.losses_of(outputs, y)
-            loss = (losses if weight is None else losses * weight).sum() * (self.world / batch)
+            loss = (losses if weight is None else losses * weight).sum() * (self.world / self.batch_size)
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not say its type
         return loss.detach()
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.errors import ConfigError
 from pipelines.partition import Partition, hold
-from pipelines.training.arrays import check_class_weights, class_weights
+from pipelines.training.weights import check_class_weights, fit_weights
 
 
 def test_a_class_that_only_a_later_part_has_may_have_a_weight(define: Any) -> None:
@@ -22,6 +22,7 @@ def test_a_class_that_only_a_later_part_has_may_have_a_weight(define: Any) -> No
 
     config = weighted(mid=2.0, top=5.0)
     check_class_weights(config, rows)
-    assert list(class_weights(rows.table("train")["band"], config)) == [1.0, 2.0, 1.0, 2.0]
+    learnt = rows.table("train")
+    assert list(fit_weights(learnt, config).relative(learnt)) == [1.0, 2.0, 1.0, 2.0]
     with pytest.raises(ConfigError, match="names 'high'; the classes of 'band' are 'low', 'mid', 'top'"):
         check_class_weights(weighted(mid=2.0, high=5.0), rows)
