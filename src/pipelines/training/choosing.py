@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MARGIN = 0.01  # of the best loss, which a simpler model may be worse by
 CANDIDATES = ("linear", "gradient_boosting", "tabm")
+START_SECONDS = 5.0  # which another worker for the refit takes to start
 MOST_ROWS = 5_000_000  # that scikit-learn gets: it copies them as float64, in memory
 
 
@@ -36,8 +37,8 @@ def fit_candidates(job: FitJob) -> list[Fitted]:
     task = ray.remote(num_cpus=1, max_retries=job.training.failures)(fit_metered)
     beside = [task.remote(one) for one in jobs if not one.description.network]
     networks = [fit(one) for one in jobs if one.description.network]
-    if ray.wait(beside, num_returns=len(beside), timeout=0)[1]:
-        let_go()
+    if ray.wait(beside, num_returns=len(beside), timeout=START_SECONDS)[1]:
+        let_go()  # the worker: on a cluster that is full, what it holds may be what the others wait for
     return [*ray.get(beside), *networks]
 
 
