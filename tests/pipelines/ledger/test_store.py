@@ -16,7 +16,7 @@ from pipelines.environment import child_environment
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger, tables
-from pipelines.ledger.store import HEAD, form_of, open_engine
+from pipelines.ledger.engine import HEAD, form_of, open_engine
 from pipelines.records import (
     Attempt,
     Cause,

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `ledger.store` hands over."""
+"""Alembic's entry: runs the migrations on the connection that `ledger.engine` hands over."""
 
 from alembic import context
 

@@ -1,0 +1,98 @@
+"""Attempts: what each was made from, what it cost, how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from pipelines.clock import now
+from pipelines.errors import UsageError
+from pipelines.ledger import audit, tables
+from pipelines.ledger.engine import Database
+from pipelines.ledger.outcomes import store_outcome
+from pipelines.records import Attempt, Cost, TrainedModel, TrainOutcome
+
+
+class Attempts(Database):
+    """Every attempt that was started, and the version that came of it."""
+
+    def start_attempt(self, attempt: Attempt, config: dict[str, Any], environment: dict[str, Any]) -> None:
+        """Store an attempt the first time it is started, with its definition and surroundings, as JSON.
+
+        Later calls change nothing, but that one which failed and is tried again has its new surroundings, and
+        is no failure any more.
+        """
+        table = tables.attempts
+        again = {"config": config, "environment": environment}
+        values = {
+            "id": attempt.id,
+            "pipeline": attempt.pipeline,
+            "started": now(),
+            "cause": attempt.cause,
+            "attempt": attempt.model_dump(mode="json"),
+            **again,
+        }
+        failed = table.c.outcome["status"].as_string() == "failed"
+        statement = sqlite_insert(table).values(values)
+        statement = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={**again, "outcome": sa.null()},
+            where=failed,
+        )
+        with self.engine.begin() as connection:
+            connection.execute(statement)
+
+    def finish_attempt(self, outcome: TrainOutcome) -> None:
+        """Store how an attempt ended."""
+        with self.writing() as connection:
+            store_outcome(connection, outcome)
+
+    def record_cost(self, attempt: str, cost: Cost) -> None:
+        """Store what an attempt has used so far, all its processes together."""
+        values = {"cost": cost.model_dump(mode="json")}
+        with self.engine.begin() as connection:
+            connection.execute(
+                sa.update(tables.attempts).where(tables.attempts.c.id == attempt).values(values)
+            )
+
+    def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
+        """Store the registered version of an attempt and the hashes of its files."""
+        table, values = tables.attempts, {"trained": trained.model_dump(mode="json"), "version": version}
+        with self.writing() as connection:
+            row = connection.execute(sa.select(table).where(table.c.id == attempt)).first()
+            if row is None or row.version == version:
+                return
+            connection.execute(sa.update(table).where(table.c.id == attempt).values(values))
+            body = {"attempt": attempt, "snapshot": row.attempt["snapshot"], "files": trained.files}
+            audit.append(connection, row.pipeline, "version registered", f"{row.pipeline}:{version}", body)
+
+    def outcome(self, attempt: str) -> TrainOutcome | None:
+        """How an attempt ended, None while it has not."""
+        row = self._row(sa.select(tables.attempts.c.outcome).where(tables.attempts.c.id == attempt))
+        return TrainOutcome.model_validate(row.outcome) if row and row.outcome else None
+
+    def attempt(self, attempt: str) -> sa.Row[Any] | None:
+        """The row of one attempt, as in `attempts`."""
+        return self._row(sa.select(tables.attempts).where(tables.attempts.c.id == attempt))
+
+    def attempts(self, pipeline: str) -> list[sa.Row[Any]]:
+        """Rows of the attempts, oldest first.
+
+        Columns: id, started, cause, attempt, trained, version, outcome, config, cost, environment.
+        """
+        table = tables.attempts
+        return self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.started))
+
+    def trained(self, pipeline: str, version: int) -> TrainedModel:
+        """The model behind a registered version. Raises UsageError where there is none."""
+        table = tables.attempts
+        rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline, table.c.version.is_not(None)))
+        found = {row.version: row.trained for row in rows}
+        if version not in found:
+            known = ", ".join(str(v) for v in sorted(found)) or "none"
+            raise UsageError(
+                f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them."
+            )
+        return TrainedModel.model_validate(found[version])
