@@ -20,6 +20,7 @@ TrainStatus = Literal[
     "promoted", "rejected", "inconclusive", "awaiting_approval", "reverted", "reused", "refused", "failed"
 ]
 PromotionState = Literal["begun", "confirmed", "reverted"]
+ApprovalState = Literal["waiting", "approved", "rejected", "expired"]
 MarkKind = Literal["number", "day", "time", "zoned", "text", "text time"]
 IntakeState = Literal["staged", "accepted", "refused"]
 TrialStatus = Literal["running", "finished", "stopped early", "failed"]
@@ -408,6 +409,25 @@ class Promotion(Record):
     settled: datetime | None = None
     approved_by: str | None = None
     undone: str | None = None
+
+
+class Approval(Record):
+    """A promotion that the gates allow and that waits for a person: nothing runs meanwhile.
+
+    `expires` is the moment from which it can no longer be approved; `by` and `reason` are those of the
+    decision. `promotion` and `outcome` are what is carried out then.
+    """
+
+    attempt: str
+    pipeline: str
+    requested: datetime
+    expires: datetime
+    state: ApprovalState = "waiting"
+    by: str | None = None
+    reason: str | None = None
+    decided: datetime | None = None
+    promotion: Promotion
+    outcome: TrainOutcome
 
 
 # ------------------------------------------------------------------------------------------------ monitoring

@@ -138,12 +138,19 @@ class Threshold(Section):
     at_most: float | None = None
 
 
+class Approval(Section):
+    """A person has the last word, for as long as the request stands."""
+
+    expires: Span = timedelta(days=7)
+
+
 class Gates(Section):
     thresholds: list[Threshold] = []
     champion_margin: float = Field(
         0.01, ge=0
     )  # share of the champion's metric that a challenger may be worse by
     baseline: bool = True
+    approval: Approval | None = None
 
 
 class Monitoring(Section):

@@ -1,0 +1,29 @@
+"""A person decides on a promotion that waits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from prefect import flow
+
+from pipelines.home import Home
+from pipelines.records import TrainOutcome
+from tasks.approval import approve, reject
+from tasks.publishing import publish
+
+
+@flow(name="approval", flow_run_name="{decision}-{attempt}")
+def approval(attempt: str, decision: Literal["approve", "reject"], by: str, reason: str) -> TrainOutcome:
+    """Promote a challenger that waits for a person, or keep it out.
+
+    Args:
+        attempt: id of the attempt that waits; `evergreen status` and the artifact of its run name it.
+        decision: approve or reject.
+        by: the person who decides, for the history.
+        reason: why, in words, for the history.
+    """
+    decide = approve if decision == "approve" else reject
+    outcome = decide(Home.at(), attempt, by, reason)
+    words = f"Attempt {attempt}: {outcome.status}. {by}: {reason}"
+    publish(f"{outcome.pipeline}-approval", words, "What was decided")
+    return outcome
