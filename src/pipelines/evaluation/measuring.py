@@ -10,6 +10,8 @@ from pipelines.records import Task
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pipelines.evaluation.classification import Answers
+    from pipelines.evaluation.regression import Values
     from pipelines.evaluation.resampling import Statistic
 
 MEASURED: dict[Task, tuple[str, ...]] = {
@@ -34,14 +36,25 @@ def metric_range(metric: str) -> tuple[float, float]:
     return (0.0 if metric in LOSSES else -math.inf), (1.0 if metric == "r2" else math.inf)
 
 
-def read_statistics(task: Task, target: pd.Series, predictions: pd.DataFrame) -> dict[str, Statistic]:
-    """Every metric of the task that has a meaning for these rows and this model."""
+def read_rows(task: Task, target: pd.Series, predictions: pd.DataFrame) -> Values | Answers:
+    """True values and a model's answers as arrays, which all its metrics are made from."""
     from pipelines.evaluation import classification, regression
 
-    if task == "regression":
-        values = regression.read_values(target, predictions)
-        found = {metric: regression.statistic(metric, values) for metric in MEASURED[task]}
-    else:
-        answers = classification.read_answers(target, predictions)
-        found = {metric: classification.statistic(metric, answers) for metric in MEASURED[task]}
+    read = regression.read_values if task == "regression" else classification.read_answers
+    return read(target, predictions)
+
+
+def find_statistic(metric: str, rows: Values | Answers) -> Statistic | None:
+    """A metric of the task; None where it has no meaning for these rows and this model."""
+    from pipelines.evaluation import classification, regression
+
+    if isinstance(rows, regression.Values):
+        return regression.statistic(metric, rows)
+    return classification.statistic(metric, rows)
+
+
+def read_statistics(task: Task, target: pd.Series, predictions: pd.DataFrame) -> dict[str, Statistic]:
+    """Every metric of the task that has a meaning for these rows and this model."""
+    rows = read_rows(task, target, predictions)
+    found = {metric: find_statistic(metric, rows) for metric in MEASURED[task]}
     return {metric: s for metric, s in found.items() if s is not None}

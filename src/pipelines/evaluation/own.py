@@ -52,7 +52,7 @@ def number_of(name: str, function: Function, table: pd.DataFrame) -> float:
 def value_by_costs(
     costs: Mapping[str, Mapping[str, float]], truth: pd.Series, predictions: pd.DataFrame
 ) -> Statistic:
-    """Money per 1,000 predictions by true and predicted class. Raises ConfigError where a pair is not stated."""
+    """Money per 1,000 predictions by true and predicted class. Raises ConfigError where a pair is missing."""
     import numpy as np
     import pandas as pd
 
@@ -69,7 +69,7 @@ def value_by_costs(
 
 
 def value_by_function(function: Function, table: pd.DataFrame) -> NDArray[np.float64]:
-    """What the user's function says each row is worth (n,). Raises ConfigError unless it is a number a row."""
+    """What a user's function says each row is worth (n,). Raises ConfigError unless it is a number a row."""
     import numpy as np
 
     found = np.asarray(function(table), dtype="float64")
