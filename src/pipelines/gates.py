@@ -72,11 +72,20 @@ def no_worse_than_champion(evaluation: Evaluation, margin: float) -> GateVerdict
     """Not worse than the champion by more than `margin`, a share of its metric, by the paired interval."""
     comparison = evaluation.comparison
     assert comparison is not None  # noqa: S101  (the caller asked)
-    value, champion = evaluation.metrics[evaluation.metric], comparison.champion_metrics[evaluation.metric]
+    rows, learnt = evaluation.rows - comparison.left_out, comparison.left_out
+    if comparison.difference is None:
+        words = (
+            f"The champion, version {comparison.champion_version}, learnt from {learnt} of the"
+            f" {evaluation.rows} test rows; {rows} are too few to compare on. Wait for newer rows."
+        )
+        return GateVerdict(name="champion", verdict="inconclusive", reason=words)
+    metrics = comparison.metrics or evaluation.metrics
+    value, champion = metrics[evaluation.metric], comparison.champion_metrics[evaluation.metric]
     allowed = margin * abs(champion)
+    others = f" ({learnt} others, from which the champion learnt, are left out)" if learnt else ""
     words = (
         f"{evaluation.metric} {value:.4g} against {champion:.4g} (champion, version"
-        f" {comparison.champion_version}) on the same {evaluation.rows} rows;"
+        f" {comparison.champion_version}) on the same {rows} rows{others};"
         f" better by {span(comparison.difference)}, may be worse by {allowed:.3g}."
     )
     return GateVerdict(name="champion", verdict=not_below(comparison.difference, -allowed), reason=words)

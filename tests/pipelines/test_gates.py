@@ -132,6 +132,21 @@ def test_champion(champion: float, low: float, high: float, margin: float, expec
     assert verdicts(evaluation, Gates(champion_margin=margin))["champion"] == expected
 
 
+def test_rows_that_the_champion_learnt_are_said() -> None:
+    found = against(champion=10.0, low=0.0, high=1.0)
+    left = found.model_copy(update={"left_out": 40, "metrics": {"rmse": 9.5}})
+    verdict = judge(measured(comparison=left), Gates())[-1]
+    assert verdict.verdict == "pass"
+    assert verdict.reason.startswith(
+        "rmse 9.5 against 10 (champion, version 4) on the same 60 rows"
+        " (40 others, from which the champion learnt, are left out);"
+    )
+    nothing = found.model_copy(update={"left_out": 95, "difference": None, "champion_metrics": {}})
+    verdict = judge(measured(comparison=nothing), Gates())[-1]
+    assert verdict.verdict == "inconclusive"
+    assert "learnt from 95 of the 100 test rows; 5 are too few" in verdict.reason
+
+
 def test_reasons_say_it_in_numbers() -> None:
     reasons = {v.name: v.reason for v in judge(measured(comparison=against(11.0, -0.5, 2.0, 1.0)), Gates())}
     assert "10 against 20 (training mean)" in reasons["baseline"]

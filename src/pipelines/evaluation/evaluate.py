@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import child_environment
+from pipelines.errors import EvergreenError
+from pipelines.evaluation.learnt import find_learnt
 from pipelines.evaluation.metrics import higher_is_better, score_all, score_metric
 from pipelines.models.bundle import Bundle, load_bundle
 from pipelines.partition import Partition, partition_snapshot
-from pipelines.records import Attempt, Comparison, Evaluation, Interval, ServedModel, TrainedModel
+from pipelines.records import (
+    Attempt,
+    Champion,
+    Comparison,
+    Evaluation,
+    Interval,
+    NoComparison,
+    TrainedModel,
+)
+from pipelines.splitting import FEWEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,11 +38,11 @@ SMOKE_SECONDS = 120
 
 
 def evaluate_model(
-    config: PipelineConfig, attempt: Attempt, trained: TrainedModel, champion: ServedModel | None = None
+    config: PipelineConfig, attempt: Attempt, trained: TrainedModel, champion: Champion | None = None
 ) -> Evaluation:
     """Measure a trained model on the test part of its snapshot.
 
-    A champion that cannot answer is an error, not a loss.
+    A champion that does not load or cannot read the rows is compared with nothing, and that is said.
     """
     rows = partition_snapshot(attempt.snapshot, config)
     learnt, target = (
@@ -43,6 +54,7 @@ def evaluate_model(
     first = next(rows.pieces("test")).head(SMOKE_ROWS)
     with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
         smoke = beside.submit(smoke_test, trained, first, predictions.head(len(first)))
+        compared = compare_with_champion(config, compare, rows, predictions, champion)
         return Evaluation(
             attempt=attempt.id,
             task=config.task,
@@ -53,7 +65,8 @@ def evaluate_model(
             baseline=baseline_name,
             baseline_metrics=score_all(config.task, target, baseline),
             baseline_difference=compare.difference(predictions, baseline),
-            comparison=compare_with_champion(config, compare, rows, predictions, champion),
+            comparison=compared if isinstance(compared, Comparison) else None,
+            no_comparison=compared if isinstance(compared, NoComparison) else None,
             smoke_failure=smoke.result(),
         )
 
@@ -127,16 +140,36 @@ def compare_with_champion(
     compare: Paired,
     rows: Partition,
     predictions: pd.DataFrame,
-    champion: ServedModel | None,
-) -> Comparison | None:
-    """The champion on the same rows; None where there is no champion yet."""
+    champion: Champion | None,
+) -> Comparison | NoComparison | None:
+    """The champion on the same rows, or why it cannot answer them; None where there is no champion yet.
+
+    Rows that it learnt from are left out.
+    """
     if champion is None:
         return None
-    theirs = predict_test(load_bundle(Path(champion.folder), champion.files), rows)
+    try:
+        theirs = predict_test(load_bundle(Path(champion.folder), champion.files), rows)
+    except (MemoryError, OSError):  # of the machine, not of the champion
+        raise
+    except Exception as error:  # noqa: BLE001  (an old model under new packages may raise anything)
+        reason = error.message if isinstance(error, EvergreenError) else f"{type(error).__name__}: {error}"
+        return NoComparison(champion_version=champion.version, reason=reason)
+    learnt = find_learnt(rows, config, champion)
+    if not learnt.any():
+        return Comparison(
+            champion_version=champion.version,
+            champion_metrics=score_all(config.task, compare.target, theirs),
+            difference=compare.difference(predictions, theirs),
+        )
+    target, ours, theirs = compare.target[~learnt], predictions[~learnt], theirs[~learnt]
+    enough = len(target) >= FEWEST
     return Comparison(
         champion_version=champion.version,
-        champion_metrics=score_all(config.task, compare.target, theirs),
-        difference=compare.difference(predictions, theirs),
+        champion_metrics=score_all(config.task, target, theirs) if enough else {},
+        difference=Paired(config.metric, target).difference(ours, theirs) if enough else None,
+        left_out=int(learnt.sum()),
+        metrics=score_all(config.task, target, ours) if enough else {},
     )
 
 

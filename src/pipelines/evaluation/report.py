@@ -17,7 +17,7 @@ def render_judgment(
         [
             name,
             f"{value:.4g}",
-            f"{champion[name]:.4g}" if champion else "none yet",
+            f"{champion[name]:.4g}" if champion else "none to compare with",
             f"{evaluation.baseline_metrics[name]:.4g}",
         ]
         for name, value in evaluation.metrics.items()

@@ -11,9 +11,9 @@ import pytest
 
 from pipelines import partition
 from pipelines.data.storage import snapshots
-from pipelines.errors import EvergreenError
 from pipelines.evaluation.evaluate import (
     Paired,
+    compare_with_champion,
     evaluate_model,
     predict_test,
     smoke_test,
@@ -24,7 +24,7 @@ from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
 from pipelines.partition import partition_snapshot
-from pipelines.records import ServedModel
+from pipelines.records import Champion
 from pipelines.splitting import split_rows
 
 BOOSTING = {"kind": "gradient_boosting"}
@@ -114,7 +114,7 @@ def test_predictions_in_pieces_are_those_of_the_whole(done: Any, monkeypatch: py
 
 
 def test_a_model_against_itself_is_no_worse(done: Any) -> None:
-    champion = ServedModel(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
+    champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
     evaluation = evaluate_model(done.config, done.attempt, done.trained, champion)
     assert evaluation.comparison is not None
     assert evaluation.comparison.champion_version == 3
@@ -124,12 +124,35 @@ def test_a_model_against_itself_is_no_worse(done: Any) -> None:
     assert judge(evaluation, gates)[-1].verdict == "pass"
 
 
-def test_a_champion_that_was_touched_is_an_error_and_no_loss(done: Any) -> None:
-    champion = ServedModel(
-        pipeline="trips", version=3, folder=done.trained.folder, files={"model.json": "00"}
-    )
-    with pytest.raises(EvergreenError, match="not the one recorded"):
-        evaluate_model(done.config, done.attempt, done.trained, champion)
+def test_rows_that_the_champion_learnt_from_are_left_out(done: Any, table: Any, keep: Any) -> None:
+    """Rows of the first hours come in late; the test part then begins earlier than the champion's did."""
+    rows = partition_snapshot(keep(pd.concat([table(300, seed=9), table(600)]), done.home), done.config)
+    answers = predict_test(load_bundle(Path(done.trained.folder), done.trained.files), rows)
+    compare = Paired("rmse", rows.table("test")["y"])
+
+    def compared(split: dict[str, Any]) -> Any:
+        definition = done.config.model_dump(mode="json") | {"split": split}
+        files = {"folder": done.trained.folder, "files": done.trained.files}
+        made_from = {"snapshot": done.attempt.snapshot, "definition": definition}
+        champion = Champion(pipeline="trips", version=3, **files, **made_from)
+        return compare_with_champion(done.config, compare, rows, answers, champion)
+
+    found = compared({"by": "time"})
+    assert found.left_out == 60
+    assert found.metrics == found.champion_metrics
+    assert found.difference.model_dump() == {"value": 0.0, "low": 0.0, "high": 0.0}
+    found = compared({"by": "random", "test": 0.03})
+    assert (found.difference, found.metrics) == (None, {})
+    assert len(answers) - 10 < found.left_out < len(answers)
+
+
+def test_a_champion_that_was_touched_is_compared_with_nothing_and_that_is_said(done: Any) -> None:
+    champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files={"model.json": "00"})
+    evaluation = evaluate_model(done.config, done.attempt, done.trained, champion)
+    assert evaluation.comparison is None
+    assert evaluation.no_comparison is not None
+    assert evaluation.no_comparison.champion_version == 3
+    assert "not the one recorded" in evaluation.no_comparison.reason
 
 
 def test_the_smoke_test_tells_what_is_wrong(done: Any, table: Any) -> None:

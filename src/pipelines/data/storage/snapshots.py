@@ -266,7 +266,12 @@ def read_pieces(snapshot: Snapshot, columns: list[str] | None = None) -> Iterato
 
 def open_snapshot(snapshot: Snapshot) -> Any:
     """The snapshot's files as an Arrow dataset. Raises DataError where the version is gone."""
-    table = open_table(Path(snapshot.uri), snapshot.version)
+    from deltalake.exceptions import DeltaError
+
+    try:
+        table = open_table(Path(snapshot.uri), snapshot.version)
+    except DeltaError as error:  # a table that was begun anew has no such version
+        raise gone(snapshot) from error
     if table is None:
         raise gone(snapshot)
     return table.to_pyarrow_dataset()
