@@ -39,8 +39,8 @@ def fit_boosting(job: FitJob, data: dict[str, Any]) -> Any:
     """Histogram gradient boosting; of a regression one for the value, and one for each quantile."""
     if job.description.classes:
         return fit_one_boosting(job, data, 0)
-    quantiles = [{"loss": "quantile", "quantile": level} for level in job.description.model.quantiles]
-    losses = [{"loss": BOOSTING_LOSSES[job.training.loss]}, *quantiles]
+    losses: list[dict[str, Any]] = [{"loss": BOOSTING_LOSSES[job.training.loss]}]
+    losses += [{"loss": "quantile", "quantile": level} for level in job.description.model.quantiles]
     return [fit_one_boosting(job, data, number, **loss) for number, loss in enumerate(losses)]
 
 
