@@ -10,8 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from evergreen import views
-from evergreen.console import Answer, command, err, out, require_stack, run_command
+from evergreen.approval import approve, reject
+from evergreen.console import EXIT_CODES, Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
+from evergreen.history import history
 from evergreen.quarantine import ingest, quarantine
 from evergreen.reproduce import reproduce
 from evergreen.trace import trace
@@ -30,17 +32,6 @@ Pipeline = Annotated[str, typer.Argument(help="Name of a known pipeline, or path
 Reason = Annotated[str | None, typer.Option(help="Why, in words, for the history.")]
 By = Annotated[str | None, typer.Option(help="Who decides, for the history [default: the user].")]
 Input = Annotated[Path, typer.Option("--input", help="CSV or Parquet file to read.")]
-
-EXIT_CODES = {
-    "promoted": 0,
-    "reused": 0,
-    "awaiting_approval": 0,
-    "refused": 3,
-    "rejected": 4,
-    "inconclusive": 4,
-    "failed": 1,
-    "reverted": 1,
-}
 
 
 def main() -> None:
@@ -207,13 +198,6 @@ def monitor(
 
 
 @command(app)
-def history(pipeline: Pipeline) -> Answer:
-    """Who was champion when, and why; and every attempt."""
-    answer = views.describe_history(Home.at(), pipeline)
-    return answer, lambda: views.show_history(answer), 0
-
-
-@command(app)
 def report(
     pipeline: Pipeline,
     output: Annotated[Path | None, typer.Option("--output", help="Where to write the page.")] = None,
@@ -225,7 +209,10 @@ def report(
     return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0
 
 
+command(app)(approve)
+command(app)(reject)
 command(app)(data)
+command(app)(history)
 command(app)(ingest)
 command(app)(quarantine)
 command(app)(reproduce)

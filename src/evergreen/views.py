@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.console import out, print_table
 from evergreen.stack import read_stack
-from pipelines.costs import describe_cost, promotion_costs
+from pipelines.costs import describe_cost
+from pipelines.errors import StackError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.markdown import make_visible
-from pipelines.records import Cost, RowCounts, TrainOutcome, WindowJudgment
-from pipelines.registration import open_pipeline
+from pipelines.promotion.aliases import describe_alias
+from pipelines.records import Approval, Cost, RowCounts, TrainOutcome, WindowJudgment
 
 if TYPE_CHECKING:
     from pipelines.data.definition.proposal import InitResult
-
-MOST_BATCHES = 20  # of the history, the newest; --json has all
 
 
 def show_init(result: InitResult) -> None:
@@ -54,6 +53,9 @@ def describe_status(home: Home) -> dict[str, Any]:
             {
                 "name": name,
                 "champion": champion.version if champion else None,
+                "confirmed": champion.state == "confirmed" if champion else None,
+                "alias": alias_words(home, name),
+                "waiting": [describe_approval(one) for one in ledger.approvals("waiting", name)],
                 "last_batch": next(reversed(describe_batches(ledger, name)), None),
                 "last_attempt": next(reversed(describe_attempts(ledger, name)), None),
                 "last_window": last,
@@ -64,6 +66,20 @@ def describe_status(home: Home) -> dict[str, Any]:
         "endpoints": stack.endpoints if stack.running else {},
         "pipelines": pipelines,
     }
+
+
+def describe_approval(request: Approval) -> dict[str, Any]:
+    """An attempt that waits for a person."""
+    version, until = request.promotion.version, request.expires.isoformat()
+    return {"attempt": request.attempt, "version": version, "until": until, "why": request.promotion.why}
+
+
+def alias_words(home: Home, pipeline: str) -> str | None:
+    """What is wrong with MLflow's alias, None where nothing is; that it cannot be read is no failure."""
+    try:
+        return describe_alias(home, pipeline)
+    except StackError as error:
+        return str(error)
 
 
 def show_status(answer: dict[str, Any]) -> None:
@@ -79,6 +95,20 @@ def show_status(answer: dict[str, Any]) -> None:
         for p, attempt, v in zip(answer["pipelines"], tried, verdicts, strict=True)
     )
     print_table("Pipelines", ["name", "champion", "last batch", "last attempt", "last window"], rows)
+    for pipeline in answer["pipelines"]:
+        if pipeline["confirmed"] is False:
+            words = (
+                "is not confirmed yet; the maintenance flow, or `evergreen deploy`, finishes or undoes it."
+            )
+            out.print(f"Note: version {pipeline['champion']} of {pipeline['name']} {words}", markup=False)
+        for one in pipeline["waiting"]:
+            words = (
+                f"version {one['version']} waits for a person until {one['until'][:16]} UTC: {one['why']}."
+            )
+            hint = f"`evergreen approve {one['attempt']} --by NAME --reason WHY`, or `evergreen reject`."
+            out.print(f"{pipeline['name']}: {words} {hint}", markup=False)
+        if pipeline["alias"]:
+            out.print(f"Note: {pipeline['alias']}", markup=False)
 
 
 def describe_attempts(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
@@ -189,59 +219,3 @@ def show_windows(lines: list[dict[str, Any]]) -> None:
     head = ["from", "rows", "version", "verdict", "decision", "reason"]
     rows = ([w["start"], w["rows"], w["version"], w["verdict"], w["decision"], w["reason"]] for w in lines)
     print_table("Windows", head, rows)
-
-
-def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
-    """Champions, versions, attempts and batches of a pipeline, oldest first.
-
-    A champion's cost is that of its promotion: all attempts since the promotion before.
-    """
-    name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
-    promotions, rows = ledger.champions(name), ledger.attempts(name)
-    costs = promotion_costs(rows, promotions)
-    champions = [
-        {
-            "version": p.version,
-            "since": p.since.isoformat(),
-            "until": p.until.isoformat() if p.until else None,
-            "why": p.why,
-            "attempt": p.attempt,
-            "cause": p.cause,
-            "cost": costs[p.seq].model_dump(),
-        }
-        for p in promotions
-    ]
-    versions = [
-        {"version": row.version, "attempt": row.id, "cost": row.cost}
-        for row in rows
-        if row.version is not None
-    ]
-    return {
-        "pipeline": name,
-        "champions": champions,
-        "versions": versions,
-        "attempts": describe_attempts(ledger, name),
-        "batches": describe_batches(ledger, name),
-    }
-
-
-def show_history(answer: dict[str, Any]) -> None:
-    rows = (
-        [c["version"], c["since"][:19], (c["until"] or "")[:19], c["why"], cost_words(c["cost"])]
-        for c in answer["champions"]
-    )
-    head = ["version", "since", "until", "why", "cost since the one before"]
-    print_table(f"Champions of {answer['pipeline']} (UTC)", head, rows)
-    tried = (
-        [a["id"], a["started"][:19], a["status"], a["version"], attempt_reason(a), cost_words(a["cost"])]
-        for a in answer["attempts"]
-    )
-    print_table("Attempts", ["attempt", "started", "status", "version", "reason", "cost"], tried)
-    taken = ([b["id"], batch_words(b), b["version"]] for b in answer["batches"][-MOST_BATCHES:])
-    print_table("Batches", ["batch", "what became of its rows", "snapshot"], taken)
-
-
-def attempt_reason(attempt: dict[str, Any]) -> str:
-    """Why an attempt was made, and why it failed where it did."""
-    failure = f"failed: {attempt['failure']}" if attempt["failure"] else ""
-    return "; ".join(filter(None, [attempt["reason"], failure]))

@@ -220,7 +220,7 @@ def test_what_needs_no_stack_answers_without_one(shop: Path) -> None:
     status = say(shop, "status", "--home", "elsewhere")
     assert (status.code, status.answer) == (0, {"running": False, "endpoints": {}, "pipelines": []})
     history = say(shop, "history", "pipeline.yaml")
-    empty = {"pipeline": "shop", "champions": [], "versions": [], "attempts": [], "batches": []}
+    empty = {"pipeline": "shop", "champions": [], "undone": [], "versions": [], "attempts": [], "batches": []}
     assert (history.code, history.answer) == (0, empty)
     down = say(shop, "down")
     assert (down.code, down.answer) == (0, {"stopped": []})

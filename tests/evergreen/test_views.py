@@ -7,6 +7,7 @@ import json
 import pytest
 
 from evergreen import views
+from evergreen.history import describe_history, show_history
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Batch, SourceRead, TrainOutcome, ValidationReport
@@ -46,12 +47,12 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_history_has_the_batches(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = views.describe_history(home, "rides")
+    answer = describe_history(home, "rides")
     judged, waiting = answer["batches"]
     assert (judged["id"], judged["version"], judged["rows"]) == ("b1", 3, COUNTS)
     assert (judged["state"], judged["sources"]) == ("accepted", ["/data/b1.csv"])
     assert (waiting["state"], waiting["rows"]) == ("staged", None)
-    views.show_history(answer)
+    show_history(answer)
     said = one_line(capsys)
     assert [words for words in ("read 1,200", "1,080", "staged") if words not in said] == []
 

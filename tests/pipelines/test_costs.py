@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from evergreen import views
+from evergreen.history import describe_history, show_history
 from pipelines.costs import describe_cost, promotion_costs, settle_cost
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -109,12 +110,12 @@ def test_history_and_status_say_what_failed_and_why(
     open_pipeline(home, str(path))
     with pytest.raises(ValueError, match="NaN"), accounted(config, home, attempt):
         work(attempt, "NaN in epoch 3")
-    answer = views.describe_history(home, "trips")
+    answer = describe_history(home, "trips")
     [tried] = answer["attempts"]
     assert (tried["status"], tried["failure"]) == ("failed", "NaN in epoch 3")
     assert tried["cost"]["processes"] == 1
     assert (answer["versions"], answer["champions"]) == ([], [])
-    views.show_history(answer)
+    show_history(answer)
     assert views.describe_status(home)["pipelines"][0]["last_attempt"] == tried
     assert views.attempt_words(tried).endswith("failed: NaN in epoch 3")
     assert "failed" in capsys.readouterr().out

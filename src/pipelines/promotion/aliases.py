@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.errors import StackError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.progress import log
@@ -38,8 +39,12 @@ def describe_alias(home: Home, pipeline: str) -> str | None:
 
 
 def warn_of_alias(home: Home, pipeline: str) -> None:
-    """Say so where somebody moved the alias."""
-    if words := describe_alias(home, pipeline):
+    """Say so where somebody moved the alias; that MLflow does not answer is said, too, and stops nobody."""
+    try:
+        words = describe_alias(home, pipeline)
+    except StackError as error:
+        words = str(error)
+    if words:
         log.warning("%s", words)
 
 

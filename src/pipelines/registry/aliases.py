@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.errors import ModelUnusable
+from pipelines.errors import ModelUnusable, StackError
 from pipelines.home import Home
 from pipelines.registry.mlflow_store import connect
 
@@ -39,14 +39,14 @@ def point_aliases(home: Home, name: str, champion: int | None, previous: int | N
 
 
 def champion_alias(home: Home, name: str) -> int | None:
-    """The version that MLflow calls champion, None where it calls none so."""
+    """The version that MLflow calls champion, None where it calls none so. Raises StackError."""
     from mlflow.exceptions import MlflowException
 
     try:
         found = connect(home).get_registered_model(name).aliases.get(CHAMPION)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+            raise StackError(f"MLflow does not say who is champion of {name}: {error}") from error
         return None
     return None if found is None else int(found)
 
