@@ -11,6 +11,7 @@ from pipelines.data.predictions.prediction_log import compact
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion.transaction import unsettled
+from tasks.approval import expire_approvals, finish_approvals
 from tasks.cancelling import stop_cancelled
 from tasks.data import vacuum_pipeline
 from tasks.publishing import send_causes
@@ -19,9 +20,10 @@ from tasks.registry import settle_pipeline
 
 @flow(name="maintenance")
 def maintenance() -> dict[str, list[str]]:
-    """Finish or undo promotions, warn of moved aliases, send events, stop cancelled trainings, tidy up."""
+    """Finish promotions and approvals, warn of moved aliases, send events, stop trainings, tidy up."""
     home = Home.at()
     sent, stopped, behind = send_causes(home), stop_cancelled(home), unsettled(home)
+    decided = [*expire_approvals(home), *finish_approvals(home)]
     for folder in home.pipelines():
         compact(home, folder.root.name)
     # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
@@ -31,4 +33,4 @@ def maintenance() -> dict[str, list[str]]:
     steps: list[PrefectFuture[Any]] = [*settled, *vacuumed]
     for step in steps:
         step.result()
-    return {"settled": behind, "sent": sent, "stopped": stopped}
+    return {"settled": behind, "sent": sent, "stopped": stopped, "decided": decided}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import flow
 
-from pipelines.evaluation.report import render_judgment
 from pipelines.gates import judge, overall
 from pipelines.home import Home
 from pipelines.lock import one_at_a_time
@@ -26,9 +25,10 @@ from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.processes import warm_driver
+from tasks.approval import request_approval
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
-from tasks.publishing import publish, publish_validation
+from tasks.publishing import publish_judgment, publish_validation
 from tasks.registry import challenge, log_attempt, register_version, settle_pipeline
 from tasks.training import fit_model
 from tasks.validation import validate_batch
@@ -50,8 +50,7 @@ def training(
     config = open_pipeline(home, pipeline)
     why = open_cause(home, config.pipeline, cause, reason)
 
-    # A driver starts ahead: its imports take seconds, which pass while rows are read.
-    with one_at_a_time(home, config.pipeline), warm_driver():
+    with one_at_a_time(home, config.pipeline), warm_driver():  # its imports pass while rows are read
         settle_pipeline(home, config.pipeline)
         if stale := stale_reason(home, why):
             return refuse_stale(why, stale)
@@ -72,14 +71,12 @@ def training(
         promoted = None
         while promoted is None:  # once more where another became champion since: against that one
             # judgment ----------------------------------------------------------------------------
-            champion = champion_to_beat(home, config.pipeline)
-            evaluation = evaluate_model(config, attempt, trained, champion)
+            evaluation = evaluate_model(config, attempt, trained, champion_to_beat(home, config.pipeline))
             verdicts = judge(evaluation, config.gates)
             watch.lap("evaluate")
             run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
             outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
-            page = render_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
-            publish(f"{config.pipeline}-gates", page, "Metrics and verdicts of the gates")
+            publish_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
             watch.lap("log")
             if (verdict := overall(verdicts)) != "pass":
                 return keep_out(home, outcome, verdict, watch.seconds)
@@ -88,6 +85,9 @@ def training(
             version = register_version(home, run_id, attempt, trained)
             watch.lap("register")
             row = plan_promotion(config, version, evaluation, why, verdicts)
+            if config.gates.approval:
+                request_approval(config, home, row, mark_promoted(outcome, version))
+                return close_promotion(home, row, watch.seconds)
             promoted = challenge(home, row, mark_promoted(outcome, version))
             watch.lap("deploy")
         return close_promotion(home, promoted, watch.seconds)

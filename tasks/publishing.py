@@ -8,7 +8,7 @@ from pathlib import Path
 from prefect import task
 
 from pipelines.home import Home
-from pipelines.records import Batch, Cause, ValidationReport
+from pipelines.records import Batch, Cause, Evaluation, GateVerdict, TrainOutcome, ValidationReport
 from tasks.policies import NO_CACHE
 
 RETRAIN_EVENT = "evergreen.retrain"
@@ -44,6 +44,22 @@ def publish_validation(home: Home, batch: Batch, report: ValidationReport) -> Pa
         link=page.as_uri(), link_text=str(page), key=f"{key}-page", description="The whole report, as a page"
     )
     return page
+
+
+@task(task_run_name="publish-{outcome.pipeline}-gates", cache_policy=NO_CACHE)
+def publish_judgment(
+    evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome, mlflow_run: str
+) -> None:
+    """Show what was measured and what the gates said with the run."""
+    from prefect.artifacts import create_markdown_artifact
+
+    from pipelines.evaluation.report import render_judgment
+
+    create_markdown_artifact(
+        markdown=render_judgment(evaluation, verdicts, outcome, mlflow_run),
+        key=f"{outcome.pipeline}-gates",
+        description="Metrics and verdicts of the gates",
+    )
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)

@@ -35,6 +35,17 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks and Prefec
 # What a command returns: its JSON, how to print it for a person, and the exit code.
 Answer = tuple[dict[str, Any], Callable[[], None], int]
 
+# Of a training, by the status of its outcome.
+EXIT_CODES = {
+    "promoted": 0,
+    "reused": 0,
+    "awaiting_approval": 0,
+    "refused": 3,
+    "rejected": 4,
+    "inconclusive": 4,
+    "failed": 1,
+    "reverted": 1,
+}
 
 # Typer's own error for words that do not fit; Typer exports only this child of it.
 WrongWords: Any = typer.BadParameter.__base__

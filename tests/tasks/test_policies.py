@@ -50,10 +50,24 @@ POLICY = {
     "judge_window": (0, None, False),
     "publish": (0, None, False),
     "publish_validation": (0, None, False),
+    "publish_judgment": (0, None, False),
+    "request_approval": (0, None, False),
+    "approve": (0, None, False),
+    "reject": (0, None, False),
+    "expire_approvals": (0, None, False),
+    "finish_approvals": (0, None, False),
     "send_causes": (2, None, False),
     "stop_cancelled": (0, None, False),
 }
-OURS = {"fit_model", "publish", "publish_validation", "send_causes", "stop_cancelled"}  # Prefect itself
+OURS = {  # Prefect itself
+    "fit_model",
+    "publish",
+    "publish_validation",
+    "publish_judgment",
+    "request_approval",
+    "send_causes",
+    "stop_cancelled",
+}
 
 
 def test_the_table_is_this_one() -> None:

@@ -11,52 +11,64 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from pipelines.clock import now
 from pipelines.errors import UsageError
 from pipelines.ledger import audit
-from pipelines.ledger.store import Ledger, store_outcome
+from pipelines.ledger.engine import Database
+from pipelines.ledger.outcomes import store_outcome
 from pipelines.ledger.tables import approvals
 from pipelines.records import Approval, ApprovalState
 
-
-def ask(ledger: Ledger, approval: Approval) -> None:
-    """Store a request and, with it, that the attempt waits.
-
-    Asked again while it waits, it has no more time; asked again after a decision, it is open again.
-    """
-    with ledger.writing() as connection:
-        before = find(connection, approval.attempt)
-        if before and before.state == "waiting":
-            kept = {"requested": before.requested, "expires": before.expires}
-            approval = approval.model_copy(update=kept)
-        values = as_row(approval)
-        statement = sqlite_insert(approvals).values(values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
-        store_outcome(connection, approval.outcome)
-        body = {"expires": approval.expires.isoformat(), "version": approval.promotion.version}
-        audit.append(connection, approval.pipeline, "approval asked", approval.attempt, body)
+COLUMNS = ("pipeline", "requested", "expires", "state", "by", "reason", "decided")
 
 
-def decide(ledger: Ledger, attempt: str, state: ApprovalState, by: str | None, reason: str) -> Approval:
-    """Close a request that waits: of two who decide at once, one does.
+class Approvals(Database):
+    """What waits for a person, and what was decided."""
 
-    Raises UsageError where there is none, or where it was decided before.
-    """
-    with ledger.writing() as connection:
-        found = find(connection, attempt)
-        if found is None or found.state != "waiting":
-            raise not_waiting(attempt, found)
-        decided = found.model_copy(update={"state": state, "by": by, "reason": reason, "decided": now()})
-        connection.execute(sa.update(approvals).where(approvals.c.id == attempt).values(as_row(decided)))
-        body = {"by": by, "reason": reason, "version": found.promotion.version}
-        audit.append(connection, found.pipeline, f"approval {state}", attempt, body)
-    return decided
+    def ask_approval(self, approval: Approval) -> Approval:
+        """Store a request and, with it, that the attempt waits; as it is stored.
 
+        Asked again while it waits, it has no more time; asked again after a decision, it is open again.
+        """
+        with self.writing() as connection:
+            before = find(connection, approval.attempt)
+            if before and before.state == "waiting":
+                kept = {"requested": before.requested, "expires": before.expires}
+                approval = approval.model_copy(update=kept)
+            values = as_row(approval)
+            statement = sqlite_insert(approvals).values(values)
+            connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
+            store_outcome(connection, approval.outcome)
+            body = {"expires": approval.expires.isoformat(), "version": approval.promotion.version}
+            audit.append(connection, approval.pipeline, "approval asked", approval.attempt, body)
+        return approval
 
-def find(connection: sa.Connection, attempt: str) -> Approval | None:
-    row = connection.execute(sa.select(approvals).where(approvals.c.id == attempt)).first()
-    return from_row(row) if row else None
+    def decide_approval(self, attempt: str, state: ApprovalState, by: str | None, reason: str) -> Approval:
+        """Close a request that waits: of two who decide at once, one does.
+
+        Raises UsageError where there is none, or where it was decided before.
+        """
+        with self.writing() as connection:
+            found = find(connection, attempt)
+            if found is None or found.state != "waiting":
+                raise not_waiting(attempt, found)
+            decided = found.model_copy(update={"state": state, "by": by, "reason": reason, "decided": now()})
+            connection.execute(sa.update(approvals).where(approvals.c.id == attempt).values(as_row(decided)))
+            body = {"by": by, "reason": reason, "version": found.promotion.version}
+            audit.append(connection, found.pipeline, f"approval {state}", attempt, body)
+        return decided
+
+    def approvals(self, state: ApprovalState | None = None, pipeline: str | None = None) -> list[Approval]:
+        """Requests, oldest first."""
+        query = sa.select(approvals).order_by(approvals.c.requested)
+        query = query.where(approvals.c.state == state) if state else query
+        query = query.where(approvals.c.pipeline == pipeline) if pipeline else query
+        return [from_row(row) for row in self._rows(query)]
+
+    def overdue_approvals(self, moment: datetime) -> list[Approval]:
+        """Requests that wait and that nobody may approve any more."""
+        return [one for one in self.approvals("waiting") if one.expires <= moment]
 
 
 def not_waiting(attempt: str, found: Approval | None) -> UsageError:
-    if found is None:
+    if found is None or found.decided is None:
         return UsageError(f"No attempt {attempt} waits for a decision.", "`evergreen status` lists them.")
     who = f" by {found.by}" if found.by else ""
     return UsageError(
@@ -65,23 +77,9 @@ def not_waiting(attempt: str, found: Approval | None) -> UsageError:
     )
 
 
-def requests(
-    ledger: Ledger, state: ApprovalState | None = None, pipeline: str | None = None
-) -> list[Approval]:
-    """Requests, oldest first."""
-    query = sa.select(approvals).order_by(approvals.c.requested)
-    query = query.where(approvals.c.state == state) if state else query
-    query = query.where(approvals.c.pipeline == pipeline) if pipeline else query
-    with ledger.engine.connect() as connection:
-        return [from_row(row) for row in connection.execute(query)]
-
-
-def overdue(ledger: Ledger, moment: datetime) -> list[Approval]:
-    """Requests that wait and that nobody may approve any more."""
-    return [one for one in requests(ledger, "waiting") if one.expires <= moment]
-
-
-COLUMNS = ("pipeline", "requested", "expires", "state", "by", "reason", "decided")
+def find(connection: sa.Connection, attempt: str) -> Approval | None:
+    row = connection.execute(sa.select(approvals).where(approvals.c.id == attempt)).first()
+    return from_row(row) if row else None
 
 
 def as_row(approval: Approval) -> dict[str, Any]:

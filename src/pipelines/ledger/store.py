@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.home import Home
 from pipelines.ledger import audit
+from pipelines.ledger.approvals import Approvals
 from pipelines.ledger.attempts import Attempts
 from pipelines.ledger.causes import Causes
 from pipelines.ledger.engine import open_engine
@@ -15,7 +16,7 @@ from pipelines.ledger.promotions import Promotions
 
 
 @dataclass(frozen=True)
-class Ledger(Intakes, Attempts, Promotions, Causes):
+class Ledger(Intakes, Attempts, Promotions, Approvals, Causes):
     """The database of one home folder."""
 
     @classmethod

@@ -6,7 +6,7 @@ from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
-from pipelines.ledger import Ledger, approvals
+from pipelines.ledger import Ledger
 from pipelines.progress import log
 from pipelines.promotion.transaction import promote
 from pipelines.records import Approval, Promotion, TrainOutcome
@@ -16,23 +16,34 @@ NOBODY = "nobody decided in time"
 
 def request_approval(
     config: PipelineConfig, home: Home, promotion: Promotion, outcome: TrainOutcome
-) -> TrainOutcome:
+) -> Approval:
     """Store that the attempt waits for a person, who has the time that the definition gives; nothing runs."""
     asked, wait = now(), config.gates.approval
     assert wait is not None  # noqa: S101  (the caller asked)
     waits = outcome.model_copy(update={"status": "awaiting_approval"})
-    approvals.ask(
-        Ledger.open(home),
-        Approval(
-            attempt=promotion.attempt,
-            pipeline=promotion.pipeline,
-            requested=asked,
-            expires=asked + wait.expires,
-            promotion=promotion,
-            outcome=waits,
-        ),
+    request = Approval(
+        attempt=promotion.attempt,
+        pipeline=promotion.pipeline,
+        requested=asked,
+        expires=asked + wait.expires,
+        promotion=promotion,
+        outcome=waits,
     )
-    return waits
+    return Ledger.open(home).ask_approval(request)
+
+
+def render_approval(request: Approval) -> str:
+    """What waits, until when, and how to decide, as Markdown for a Prefect artifact."""
+    attempt = request.attempt
+    lines = [
+        f"### Version {request.promotion.version} of {request.pipeline} waits for a person",
+        f"Until {request.expires:%Y-%m-%d %H:%M} UTC; then it is kept out. Nothing runs meanwhile.",
+        request.promotion.why,
+        f"    evergreen approve {attempt} --by NAME --reason WHY",
+        f"    evergreen reject {attempt} --by NAME --reason WHY",
+        f"Or run the deployment `approval` with attempt `{attempt}`.",
+    ]
+    return "\n\n".join(lines) + "\n"
 
 
 def approve(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
@@ -42,23 +53,23 @@ def approve(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
     changed since it was judged, the answer is `inconclusive` and says so.
     """
     expire_approvals(home)
-    return carry_out(home, approvals.decide(Ledger.open(home), attempt, "approved", by, reason))
+    return carry_out(home, Ledger.open(home).decide_approval(attempt, "approved", by, reason))
 
 
 def reject(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
     """Keep out what waits, in a person's name. Raises UsageError as `approve` does."""
     expire_approvals(home)
-    decided = approvals.decide(Ledger.open(home), attempt, "rejected", by, reason)
+    decided = Ledger.open(home).decide_approval(attempt, "rejected", by, reason)
     return close(home, decided, f"rejected by {by}: {reason}")
 
 
 def expire_approvals(home: Home) -> list[str]:
     """Keep out what nobody decided on in time; ids of the attempts."""
     ledger = Ledger.open(home)
-    late = approvals.overdue(ledger, now())
+    late = ledger.overdue_approvals(now())
     for one in late:
         try:
-            close(home, approvals.decide(ledger, one.attempt, "expired", None, NOBODY), NOBODY)
+            close(home, ledger.decide_approval(one.attempt, "expired", None, NOBODY), NOBODY)
         except UsageError:  # somebody did, in this moment
             log.info("Attempt %s was decided on in the last moment", one.attempt)
     return [one.attempt for one in late]
@@ -67,7 +78,7 @@ def expire_approvals(home: Home) -> list[str]:
 def finish_approvals(home: Home) -> list[str]:
     """Carry out what was decided, where a crash came between; ids of the attempts."""
     ledger, finished = Ledger.open(home), []
-    for one in approvals.requests(ledger):
+    for one in ledger.approvals():
         outcome = ledger.outcome(one.attempt)
         if one.state == "waiting" or outcome is None or outcome.status != "awaiting_approval":
             continue
