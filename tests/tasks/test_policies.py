@@ -105,6 +105,7 @@ def test_few_modules_define_steps() -> None:
     defined = {name for name, task in TASKS.items() if task.fn.__module__.startswith("tasks.")}
     assert defined == OURS
     assert {TASKS[name].fn.__module__ for name in defined} == {
+        "tasks.approval",
         "tasks.cancelling",
         "tasks.publishing",
         "tasks.training",
