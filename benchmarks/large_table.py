@@ -25,8 +25,9 @@ from pipelines.data.storage.snapshots import current_snapshot
 from pipelines.data.storage.tables import add_files, write_part
 from pipelines.environment import child_environment
 from pipelines.home import Home
-from pipelines.records import Attempt, TrainedModel
+from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.attempts import plan_attempt
+from pipelines.training.folder import AttemptFolder
 
 FILE_ROWS = 1_000_000
 SAMPLED = 0.2  # seconds between two looks at memory
@@ -40,11 +41,7 @@ def run_large(rows: int, batch_size: int) -> dict[str, Any]:
         make_snapshot(home, rows)
         snapshot = current_snapshot(home, config.pipeline)
         assert snapshot is not None  # noqa: S101
-        attempt = plan_attempt(config, home, snapshot, None)
-        folder = Path(attempt.folder)
-        folder.mkdir(parents=True)
-        spec = {"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}
-        (folder / "spec.json").write_text(json.dumps(spec))
+        folder = plan_folder(config, home, snapshot)
         found: dict[str, Any] = {"rows": snapshot.rows, "columns": 20}
         found["training"] = watch([sys.executable, "-m", "pipelines.training.driver", str(folder)])
         used = json.loads(next((folder / "usage").glob("driver-*.json")).read_text())
@@ -55,7 +52,40 @@ def run_large(rows: int, batch_size: int) -> dict[str, Any]:
         return found
 
 
-def define(batch_size: int) -> PipelineConfig:
+def compare_stream(rows: int, batch_size: int) -> dict[str, Any]:
+    """The same training with its rows mapped from arrays and streamed; speed in its second epoch."""
+    with tempfile.TemporaryDirectory(prefix="evergreen-bench-") as name:
+        home, found = Home(Path(name)), {}
+        make_snapshot(home, rows)
+        for way, settings in (("arrays", {"workers": 1}), ("stream", {"stream": True})):
+            config = define(batch_size, epochs=2, **settings)
+            snapshot = current_snapshot(home, config.pipeline)
+            assert snapshot is not None  # noqa: S101
+            folder = plan_folder(config, home, snapshot)
+            found[way] = watch([sys.executable, "-m", "pipelines.training.driver", str(folder)])
+            epochs = AttemptFolder(folder).read_epochs()
+            kept = sum(file.stat().st_size for file in (folder / "arrays").iterdir())
+            found[way] |= {
+                "samples/s": epochs[-1]["samples_per_second"],
+                "validation": epochs[-1]["validation"],
+                "arrays GiB": round(kept / 2**30, 3),
+            }
+        names = ("samples/s", "peak GiB", "seconds")
+        ratios = {name: round(found["stream"][name] / found["arrays"][name], 3) for name in names}
+        return {"rows": rows, "columns": 20, **found, "stream / arrays": ratios}
+
+
+def plan_folder(config: PipelineConfig, home: Home, snapshot: Snapshot) -> Path:
+    """The folder of an attempt, ready for its driver."""
+    attempt = plan_attempt(config, home, snapshot, None)
+    folder = Path(attempt.folder)
+    folder.mkdir(parents=True)
+    spec = {"config": config.model_dump(mode="json"), "attempt": attempt.model_dump()}
+    (folder / "spec.json").write_text(json.dumps(spec))
+    return folder
+
+
+def define(batch_size: int, **training: Any) -> PipelineConfig:
     names = {f"x{i}": "number" for i in range(16)} | {f"c{i}": "category" for i in range(3)} | {"y": "number"}
     return PipelineConfig.model_validate(
         {
@@ -66,7 +96,7 @@ def define(batch_size: int) -> PipelineConfig:
             "columns": {name: {"type": kind} for name, kind in names.items()},
             "split": {"by": "random"},
             "model": {"kind": "mlp"},
-            "training": {"epochs": 1, "batch_size": batch_size, "refit": False},
+            "training": {"epochs": 1, "batch_size": batch_size, "refit": False, **training},
         }
     )
 

@@ -7,7 +7,8 @@ The loop by hand holds its rows on the device, shuffles them once an epoch, slic
 network, optimizer, clipping and precision. Both take turns in one process; the figure is the median ratio of
 neighbouring epochs. It needs torch, tabm, rtdl_num_embeddings, numpy, pydantic and fsspec alone.
 `--workers` trains by Ray Train on two workers of a thread each and on one: global batch 16,384.
-`--rows 20000000` measures seconds and memory of a training on a table of so many rows: see large_table.py.
+`--rows 20000000` measures seconds and memory of a training on a table of so many rows: see large_table.py;
+`--rows 2000000 --stream` those of the same training by Ray Train from arrays and from a stream.
 """
 
 from __future__ import annotations
@@ -169,12 +170,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--workers", action="store_true")
     parser.add_argument("--rows", type=int)
+    parser.add_argument("--stream", action="store_true")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.rows:
-        from large_table import run_large
+        from large_table import compare_stream, run_large
 
-        print(json.dumps(run_large(given.rows, 16_384), indent=2))  # noqa: T201
+        measured = (compare_stream if given.stream else run_large)(given.rows, 16_384)
+        print(json.dumps(measured, indent=2))  # noqa: T201
         return
     results = [(compare_workers if given.workers else compare)(kind, given) for kind in given.kinds]
     if given.json:

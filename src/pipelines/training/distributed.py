@@ -83,7 +83,7 @@ def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
     if reading and not isinstance(workers, int):
         workers = (least, most)  # more of them would take the CPU that reads
     # Threads follow from the cluster, not from what is free at the moment: their number changes the rounding.
-    threads = max(1, int((cpus - reading) // most))
+    threads = max(1, int(cpus // most))
     return Resources(workers, min(threads, int(max(node.get("CPU", 1) for node in nodes))), gpus)
 
 

@@ -20,7 +20,9 @@ from pipelines.training.arrays import (
     read_plan,
     transform,
 )
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
+from pipelines.training.usage import Meter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,16 +51,26 @@ def make_dataset(job: FitJob) -> Any:
         ray.data.from_arrow(blocks)
         .randomize_block_order(seed=order)
         .map_batches(
-            read_block, batch_size=None, batch_format="pyarrow", fn_kwargs={"folder": job.arrays}, num_cpus=1
+            read_metered,
+            batch_size=None,
+            batch_format="pyarrow",
+            fn_kwargs={"folder": job.arrays, "root": job.root},
+            num_cpus=1,
         )
     )
+
+
+def read_metered(pieces: pa.Table, folder: Path, root: Path) -> Iterator[dict[str, NDArray[Any]]]:
+    """`read_block` in a task of its own, whose use counts."""
+    silence_telemetry()
+    with Meter(AttemptFolder(root), "reader"):
+        yield from read_block(pieces, folder)
 
 
 def read_block(pieces: pa.Table, folder: Path) -> Iterator[dict[str, NDArray[Any]]]:
     """The rows of some pieces that are learnt from, as the network reads them."""
     import numpy as np
 
-    silence_telemetry()
     plan, step = read_plan(folder), load_features(folder)
     description = Description.model_validate_json((folder / DESCRIPTION).read_text())
     columns = list(dict.fromkeys([*description.types, description.target]))
