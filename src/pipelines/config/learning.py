@@ -26,6 +26,8 @@ KINDS = ("linear", "gradient_boosting", "mlp", "tabm")
 NETWORKS = ("mlp", "tabm")
 # Epochs of a table of some 10,000 rows, of some 50,000, and of a very large one (see docs/decisions.md).
 MOST_EPOCHS, FEW_EPOCHS, FEWEST_EPOCHS, SAMPLES = 40, 12, 3, 600_000
+# The epochs of a few hundred rows are so short that forty of them teach too little.
+FEWEST_UPDATES, VERY_MANY_EPOCHS = 1_500, 200
 LARGE = 500_000  # rows, from which on larger batches cost no quality and save time
 
 Loss = Literal["squared", "absolute", "huber", "cross_entropy", "focal"]
@@ -134,11 +136,13 @@ class Training(Section):
         """The same with `epochs` and `batch_size` in numbers, which depend on how many rows there are.
 
         Forty epochs at most; of more rows as many as see SAMPLES of them in all, but at least
-        twelve, or three of very many.
+        twelve, or three of very many; of few hundred rows as many as make FEWEST_UPDATES, but
+        at most two hundred.
         """
         fewest = FEW_EPOCHS if rows < LARGE else FEWEST_EPOCHS
-        epochs = min(MOST_EPOCHS, max(fewest, SAMPLES // max(rows, 1)))
         batch = 2 ** round(math.log2(min(max(rows / 40, 32), 512 if rows < LARGE else 4096)))
+        most = max(MOST_EPOCHS, min(VERY_MANY_EPOCHS, FEWEST_UPDATES // max(rows // batch, 1)))
+        epochs = min(most, max(fewest, SAMPLES // max(rows, 1)))
         return self.model_copy(
             update={
                 "epochs": epochs if self.epochs == "auto" else self.epochs,

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from pipelines.config import Model
+from pipelines.models.dropout import Dropout
 from pipelines.models.embedding import TableEmbedding
 
 
@@ -22,7 +23,7 @@ class Perceptron(nn.Module):
                 nn.Linear(width, model.width),
                 nn.LayerNorm(model.width),
                 nn.SiLU(),
-                nn.Dropout(model.dropout),
+                Dropout(model.dropout),
             ]
             width = model.width
         self.layers = nn.Sequential(*layers, nn.Linear(width, outputs))
