@@ -160,7 +160,7 @@ def write_result(folder: AttemptFolder, attempt: Attempt, fitted: Fitted, parts:
         folder=str(folder.bundle),
         files=hash_files(folder.bundle),
         seconds=round(sum(parts.values()), 2),
-        details=fitted.details | {"threads": float(count_threads())},
+        details={"threads": float(count_threads())} | fitted.details,
         parts={name: round(seconds, 3) for name, seconds in parts.items()},
     )
     write_whole(folder.result, trained.model_dump_json())

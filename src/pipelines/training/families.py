@@ -65,7 +65,9 @@ def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
     else:
         train_on_workers(job, resources)
     best = json.loads((job.place / "best.json").read_text())
-    return {name: float(value) for name, value in best.items()} | {"workers": float(resources.most)}
+    threads = {"threads": float(resources.cpus)} if resources.most else {}  # else the driver's own
+    numbers = {name: float(value) for name, value in best.items()}
+    return numbers | {"workers": float(resources.most)} | threads
 
 
 def measure(job: FitJob) -> NDArray[np.float64]:
