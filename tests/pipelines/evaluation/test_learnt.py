@@ -39,8 +39,8 @@ def test_late_rows_move_the_test_part_back_into_what_was_learnt(
     home: Home, define: Any, keep: Any, numbered: Any
 ) -> None:
     config, first = define(), numbered(600)
-    champion = champion_of(config, keep(first, home))
-    before = partition_snapshot(champion.snapshot, config)
+    snapshot = keep(first, home)
+    champion, before = champion_of(config, snapshot), partition_snapshot(snapshot, config)
     grown = pd.concat([first, numbered(100, 1000).assign(at=first["at"].max() + pd.Timedelta(hours=1))])
     newer = partition_snapshot(keep(grown, home), config)
     assert not find_learnt(newer, config, champion).any()
@@ -56,8 +56,8 @@ def test_at_random_a_row_changes_sides_only_with_split_or_columns(
     home: Home, define: Any, keep: Any, numbered: Any, change: str
 ) -> None:
     config, first = define(split={"by": "random"}), numbered(600)
-    champion = champion_of(config, keep(first, home))
-    before, now = partition_snapshot(champion.snapshot, config), config
+    snapshot, now = keep(first, home), config
+    champion, before = champion_of(config, snapshot), partition_snapshot(snapshot, config)
     grown = pd.concat([numbered(200, 1000), first])
     if change == "shares":
         now = define(split={"by": "random", "test": 0.5})
