@@ -22,9 +22,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest
 
-# Trainings whose processes are killed at random moments, 50 times: about 20 minutes.
+# Trainings whose processes are killed at random moments, 50 times, and what needs two workers: about 25 minutes.
 faults: install
-	$(BIN)/python -m pytest -m faults -rP tests/faults/training
+	$(BIN)/python -m pytest -m faults -rP tests/faults tests/pipelines/training
 
 lint: install
 	$(BIN)/ruff check .

@@ -52,12 +52,23 @@ class Ending:
 
 
 class Training:
-    """A small training in a home of its own; equal words train equal models."""
+    """A small training in a home of its own; equal words train equal models.
 
-    def __init__(self, root: Path, settings: dict[str, str] | None = None, **training: Any) -> None:
+    `own` are sections of the definition other than `training`.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: dict[str, str] | None = None,
+        own: dict[str, Any] | None = None,
+        **training: Any,
+    ) -> None:
         self.home = home = Home(root)
         plain = {"epochs": EPOCHS, "patience": EPOCHS, "batch_size": 8, "refit": False, "failures": 6}
-        self.config: PipelineConfig = definition(training=plain | training, split={"by": "random"})
+        self.config: PipelineConfig = definition(
+            **{"training": plain | training, "split": {"by": "random"}, **(own or {})}
+        )
         self.attempt: Attempt = plan_attempt(self.config, home, keep_rows(trips(600), home), None)
         self.folder, self.settings = AttemptFolder.of(self.attempt), settings or {}
         self.started = self.seconds = 0.0

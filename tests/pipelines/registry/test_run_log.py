@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines.environment import child_environment
 from pipelines.home import Home
 from pipelines.records import Attempt, Snapshot
 from pipelines.registry import run_log
-from pipelines.registry.mlflow_store import connect
-from pipelines.registry.run_log import RunLog, all_epochs, answers, find_run, log_metrics, open_run
+from pipelines.registry.mlflow_store import connect, log_metrics
+from pipelines.registry.run_log import RunLog, all_epochs, find_run, open_run
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import Meter
+from tests.pipelines.registry.server import Server, until
 
 pytestmark = pytest.mark.slow
-WAIT = 60.0  # seconds until a test gives up
-
-
-class Server:
-    """MLflow's own server on a store of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self.store = f"sqlite:///{folder / 'server.db'}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        words = ["server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *words, "--backend-store-uri", self.store],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=child_environment({"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
-        )
-        until(lambda: answers(self.uri))
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.terminate()
-            self.process.wait(30)
-            until(lambda: not answers(self.uri))
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

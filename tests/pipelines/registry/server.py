@@ -1,0 +1,58 @@
+"""MLflow's own server, to be stopped and started while a test looks on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evergreen.processes import free_ports
+from pipelines.environment import child_environment
+from pipelines.registry.run_log import answers
+
+WAIT = 60.0  # seconds until a test gives up
+
+
+class Server:
+    """MLflow's own server on a store of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        [self.port] = free_ports(1)
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self.store = f"sqlite:///{folder / 'server.db'}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = ["server", "--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *words, "--backend-store-uri", self.store],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=child_environment({"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
+        )
+        until(lambda: answers(self.uri))
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(30)
+            until(lambda: not answers(self.uri))
+
+    def kill(self) -> None:
+        """SIGKILL to all of it."""
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def until(condition: Callable[[], Any], seconds: float = WAIT) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.1)
