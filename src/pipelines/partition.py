@@ -73,8 +73,10 @@ class Partition:
         return Partition(hold(pd.concat(frames)), member)
 
     def locate(self, *parts: str) -> pa.Table:
-        """Where in the snapshot's files the parts' rows lie: the pieces that have any, and in `kept` a bit for
-        each row of a piece, packed eight to a byte, 1 where it is one of the parts'. Nothing of rows in memory.
+        """Where in the snapshot's files the parts' rows lie: the pieces that have any.
+
+        `kept` has a bit for each row of a piece, packed eight to a byte: 1 where it is one of the parts'.
+        Nothing of rows that are in memory.
         """
         import numpy as np
         import pyarrow as pa
