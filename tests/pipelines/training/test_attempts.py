@@ -262,6 +262,7 @@ def test_two_workers_share_the_rows_and_learn_one_model(plan: Plan, table: Any) 
     epochs = AttemptFolder.of(attempt).read_epochs()
     assert raw_epochs(attempt) == list(range(1, 16))
     assert trained.details["workers"] == 2
+    assert list(Path(attempt.folder).rglob("state.pt")) == []
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     rows = table(300, seed=5)
     answers = load_bundle(Path(trained.folder), trained.files).predict(rows)["prediction"]
