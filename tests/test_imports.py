@@ -13,6 +13,7 @@ HEAVY = {"torch", "ray", "mlflow", "evidently", "great_expectations", "deltalake
 # These run inside a tool's own process, or are that tool's side of an adapter.
 OWN_PROCESS = {
     "pipelines.models.embedding": "torch",
+    "pipelines.models.dropout": "torch",
     "pipelines.models.mlp": "torch",
     "pipelines.models.tabm": "torch",
     "pipelines.models.scaling": "sklearn",
