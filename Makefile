@@ -22,7 +22,8 @@ demo: install
 test: install
 	$(BIN)/python -m pytest
 
-# Trainings whose processes are killed at random moments, 50 times, and what needs two workers: about 25 minutes.
+# Trainings killed at random moments, 50 times, promotions 200 times and racing 50 times, and what needs two
+# workers: about 30 minutes.
 faults: install
 	$(BIN)/python -m pytest -m faults -rP tests/faults tests/pipelines/training
 

@@ -72,7 +72,7 @@ def describe_moment(home: Home, pipeline: str, moment: datetime) -> dict[str, An
 
 
 def show_moment(answer: dict[str, Any]) -> None:
-    out.print(answer["words"], markup=False)
+    out.print(answer["words"], markup=False, soft_wrap=True)
     champion = answer["champion"]
     if champion:
         lines = {

@@ -102,7 +102,8 @@ def add_version(tree: Tree, found: TracedVersion) -> Tree:
     line = grow(tree, f"model version {found.id}: {found.predictions:,} predictions logged")
     for reign in found.champion:
         until = f"{reign.until:%Y-%m-%d %H:%M}" if reign.until else "now"
-        grow(line, f"champion {reign.since:%Y-%m-%d %H:%M} to {until} UTC: {reign.why}")
+        by = f", by {reign.approved_by}" if reign.approved_by else ""
+        grow(line, f"champion {reign.since:%Y-%m-%d %H:%M} to {until} UTC{by}: {reign.why}")
     if not found.champion:
         grow(line, "never champion")
     return line

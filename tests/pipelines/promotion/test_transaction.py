@@ -89,6 +89,20 @@ def test_other_answers_than_in_evaluation_undo_a_promotion(home: Home, service: 
     assert aliases(home) == {"champion": 2}
 
 
+def test_a_version_that_does_not_load_undoes_its_promotion(
+    home: Home, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service tells; the version before answers all the while."""
+    monkeypatch.setattr("pipelines.serving.client.GRACE_SECONDS", 0.1)
+    add_version(home, 1)
+    promote(home, plan(1, None))
+    add_version(home, 2, answers="nonsense")
+    undone = promote(home, plan(2, 1), told(2))
+    assert undone.state == "reverted"
+    assert "Version 2 of trips does not load: ValueError" in str(undone.undone)
+    agree(home, 1)
+
+
 @pytest.mark.parametrize("spoil", ["files", "deleted"])
 def test_a_version_that_cannot_be_had_undoes_its_promotion(home: Home, spoil: str) -> None:
     add_version(home, 1)

@@ -64,7 +64,7 @@ def load(folder: Path, files: dict[str, str]) -> Scorer:
 
 
 def add_version(
-    home: Home, number: int, answers: float | None = None, types: dict[str, Any] | None = None
+    home: Home, number: int, answers: object = None, types: dict[str, Any] | None = None
 ) -> TrainedModel:
     """Register version `number`, the next one; it `answers` otherwise than in evaluation where given."""
     folder = home.pipeline(NAME).attempts / f"{NAME}-{number}"
@@ -84,7 +84,7 @@ def add_version(
     return trained
 
 
-def write_bundle(folder: Path, offset: float, types: dict[str, Any]) -> None:
+def write_bundle(folder: Path, offset: object, types: dict[str, Any]) -> None:
     (folder / "bundle").mkdir(parents=True)
     (folder / "bundle" / "weights").write_text(str(offset))
     description = {"kind": "mlp", "task": "regression", "target": "y", "timestamp": None, "types": types}
