@@ -100,7 +100,8 @@ def compare(name: str, file: str, target: str, timestamp: str | None, folder: Pa
     from pipelines.data.definition.proposal import init_definition
     from pipelines.data.ingestion.batches import stage_batch
     from pipelines.data.storage.snapshots import accept_batch
-    from pipelines.evaluation.evaluate import Paired
+    from pipelines.evaluation.comparing import compare_all
+    from pipelines.evaluation.resampling import Resamples
     from pipelines.home import Home
     from pipelines.models.bundle import hash_files, load_bundle
     from pipelines.partition import partition_snapshot
@@ -126,9 +127,11 @@ def compare(name: str, file: str, target: str, timestamp: str | None, folder: Pa
     seconds = time.monotonic() - started
 
     test = partition_snapshot(snapshot, config).table("test")
-    paired = Paired(config.metric, test[target])
-    ours = paired.interval(load_bundle(place.bundle, hash_files(place.bundle)).predict(test))
-    theirs = [paired.interval(boost(place.root / arrays, test)) for arrays in ("arrays", "refit/arrays")]
+    answers = {"ours": load_bundle(place.bundle, hash_files(place.bundle)).predict(test)}
+    answers |= {arrays: boost(place.root / arrays, test) for arrays in ("arrays", "refit/arrays")}
+    found = compare_all(config.task, test[target], answers, Resamples(len(test)))
+    measured = next(compared for compared in found if compared.metric == config.metric)
+    ours, *theirs = (measured.interval(name) for name in answers)
     best = pick(config.metric, theirs)
     return Line(
         table=name,

@@ -45,7 +45,8 @@ def two_models(pipeline: str) -> TrainOutcome:
         trained = training.fit_model.submit(config, home, attempt)
         measured = evaluation.evaluate_model.submit(config, attempt, trained, champion)
         tries.append((config, attempt, trained, measured))
-    config, attempt, trained, measured = max(tries, key=lambda t: t[3].result().baseline_difference.value)
+    leads = [found.result().baselines[0].differences[config.metric].value for *_, found in tries]
+    config, attempt, trained, measured = tries[leads.index(max(leads))]
     if known := outcomes.known_outcome(config, home, attempt, batch, report):
         return known
     verdicts = gates.judge(measured.result(), config.gates)

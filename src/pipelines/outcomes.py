@@ -203,7 +203,7 @@ def plan_promotion(
 ) -> Promotion:
     """The promotion that the gates allow, against the champion that they compared with."""
     passed = ", ".join(v.name for v in verdicts)
-    why = f"{cause.reason}; passed {passed}: {config.metric} {evaluation.interval.value:.4g}"
+    why = f"{cause.reason}; passed {passed}: {config.metric} {evaluation.metrics[config.metric]:.4g}"
     why = "; ".join([why, *without_champion(evaluation)])
     return Promotion(
         pipeline=config.pipeline,

@@ -52,7 +52,20 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ("metric: rmse\n", "metric: rmsee\n", 3, ["metric: ", "'rmsee'", "'rmse'"]),
         ("metric: rmse\n", "metric: auc\n", 3, ["metric: auc is no metric of regression", "rmse, mae, r2"]),
         ("metric: r2", "metric: f1", 18, ["gates.thresholds.0: f1 is no metric of regression"]),
-        ("metric: r2", "metric: rr", 18, ["gates.thresholds.0.metric: ", "'rr'"]),
+        (
+            "metric: r2",
+            "metric: rr",
+            18,
+            ["gates.thresholds.0: rr is no metric of", "rmse, mae, mape"],
+        ),
+        ("gates:\n", "gates:\n  champion: {metric: auc}\n", 17, ["gates.champion: auc is no metric"]),
+        ("gates:\n", "gates:\n  champion: {metric: coverage}\n", 17, ["gates.champion: of coverage neither"]),
+        ("gates:\n", "gates:\n  champion: {margin: -1}\n", 17, ["gates.champion.margin"]),
+        ("gates:\n", "gates:\n  champion: {margin: much}\n", 17, ["gates.champion.margin", "'much'"]),
+        ("gates:\n", "gates:\n  champion: {level: 0.7}\n", 17, ["gates.champion.level", "0.5"]),
+        ("gates:\n", "evaluation: {value: {a: {a: 1}}}\ngates:\n", 16, ["evaluation.value: a regression"]),
+        ("gates:\n", "evaluation: {metrics: [own:mae]}\ngates:\n", 16, ["evaluation: two metrics", "'mae'"]),
+        ("gates:\n", "evaluation: {metrics: [mae]}\ngates:\n", 16, ["evaluation.metrics.0"]),
         ("task: regression\n", "", 1, ["task: Field required"]),
         ("split:\n", "splitt:\n", 14, ["splitt: there is no such key"]),
         ("  by: time\n", "  by: time\n  tset: 0.2\n", 16, ["split.tset: there is no such key"]),
@@ -62,6 +75,17 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ("  target: y\n", "  target: z\n", 6, ["data.target: column 'z' is not among columns: at, x"]),
         ("  timestamp: at\n", "  timestamp: when\n", 7, ["data.timestamp: column 'when'"]),
         ("  timestamp: at\n", "", 14, ["split.by: time needs data.timestamp"]),
+        ("  by: time\n", "  by: group\n", 15, ["split.by: group needs data.entity"]),
+        ("  by: time\n", "  gap: 1 day\n", 15, ["split.gap: goes with `by: time`", "split.by is random"]),
+        ("  by: time\n", "  by: time\n  gap: long\n", 16, ["split.gap: ", "'long'"]),
+        ("  target: y\n", "  target: y\n  entity: z\n", 7, ["data.entity: column 'z' is not among"]),
+        ("split:\n", "evaluation: {slices: [x, z]}\nsplit:\n", 14, ["evaluation.slices.1: 'z' is not among"]),
+        ("split:\n", "evaluation: {slices: ['x > q']}\nsplit:\n", 14, ["evaluation.slices.0: 'q' is not"]),
+        ("split:\n", "evaluation: {slices: ['`no x` > 1']}\nsplit:\n", 14, ["slices.0: 'no x' is not"]),
+        ("split:\n", "evaluation: {slices: ['x >']}\nsplit:\n", 14, ["slices.0: 'x >' is neither a column"]),
+        ("split:\n", "evaluation: {find_slices: -1}\nsplit:\n", 14, ["evaluation.find_slices: "]),
+        ("split:\n", "evaluation: {groups: [z]}\nsplit:\n", 14, ["evaluation.groups.0: column 'z'"]),
+        ("split:\n", "evaluation: {groups: x}\nsplit:\n", 14, ["evaluation.groups: fairness", "regression"]),
         ("pipeline: trips", "pipeline: My Trips", 1, ["pipeline: ", "'My Trips'"]),
         ("split:\n", "training: {timeout: 3 parsecs}\nsplit:\n", 14, ["training.timeout: ", "'3 parsecs'"]),
         ("split:\n", "monitoring: {window: 0 days}\nsplit:\n", 14, ["monitoring.window: ", "'0 days'"]),
@@ -93,6 +117,17 @@ def test_an_error_names_file_line_and_key(
         assert word in caught.value.message
     assert caught.value.exit_code == 2
     assert caught.value.hint
+
+
+def test_a_margin_is_a_number_or_a_share_and_comes_back_as_it_was(tmp_path: Path) -> None:
+    text = SOUND.replace("gates:\n", "gates:\n  champion: {margin: 2.5%, improvement: 0.3, metric: value}\n")
+    config = load(tmp_path, text + "evaluation: {metrics: [own:profit], value: own:money}\n")
+    gate = config.gates.champion
+    assert (gate.margin.value, gate.margin.share) == (0.025, True)
+    assert gate.improvement is not None
+    assert (gate.improvement.value, gate.improvement.share) == (0.3, False)
+    assert config.evaluation.own_metrics == ["profit", "value"]
+    assert PipelineConfig.model_validate_json(config.model_dump_json()) == config
 
 
 @pytest.mark.parametrize("kind", ["number", "time"])

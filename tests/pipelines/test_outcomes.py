@@ -23,6 +23,7 @@ from pipelines.outcomes import (
 )
 from pipelines.records import (
     Attempt,
+    Baseline,
     Batch,
     Cause,
     Comparison,
@@ -57,9 +58,7 @@ def version_of(number: int) -> ModelVersion:
 
 def evaluation(champion: int | None) -> Evaluation:
     compared = (
-        Comparison(champion_version=champion, champion_metrics={"rmse": 3.0}, difference=HERE)
-        if champion
-        else None
+        Comparison(champion_version=champion, rows=50, champion_metrics={"rmse": 3.0}) if champion else None
     )
     return Evaluation(
         attempt="a",
@@ -67,10 +66,8 @@ def evaluation(champion: int | None) -> Evaluation:
         metric="rmse",
         rows=50,
         metrics={"rmse": 2.0},
-        interval=HERE,
-        baseline="training mean",
-        baseline_metrics={"rmse": 9.0},
-        baseline_difference=HERE,
+        intervals={"rmse": HERE},
+        baselines=[Baseline(name="training mean", metrics={"rmse": 9.0}, differences={})],
         comparison=compared,
     )
 

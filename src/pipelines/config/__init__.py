@@ -1,10 +1,20 @@
 """The definition of a pipeline: `pipeline.yaml` as frozen models, with errors that name line and key."""
 
 from pipelines.config.definition import PipelineConfig
+from pipelines.config.judging import (
+    MEASURED,
+    METRICS,
+    Amount,
+    Approval,
+    ChampionGate,
+    Gates,
+    Metric,
+    Threshold,
+)
 from pipelines.config.learning import KINDS, Model, Prices, Training, Tuning
+from pipelines.config.measuring import VALUE, Measuring
 from pipelines.config.reading import Loader, load_config, place_in
 from pipelines.config.sections import (
-    METRICS,
     Check,
     Column,
     ColumnType,
@@ -12,12 +22,9 @@ from pipelines.config.sections import (
     DriftCheck,
     Duration,
     Format,
-    Gates,
-    Metric,
     Monitoring,
     Retraining,
     Split,
-    Threshold,
     Validation,
     Watermark,
     parse_duration,
@@ -25,7 +32,12 @@ from pipelines.config.sections import (
 
 __all__ = [
     "KINDS",
+    "MEASURED",
     "METRICS",
+    "VALUE",
+    "Amount",
+    "Approval",
+    "ChampionGate",
     "Check",
     "Column",
     "ColumnType",
@@ -35,6 +47,7 @@ __all__ = [
     "Format",
     "Gates",
     "Loader",
+    "Measuring",
     "Metric",
     "Model",
     "Monitoring",

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from pipelines.config.judging import METRICS, Gates, Metric, check_judging, check_metric
 from pipelines.config.learning import (
     Code,
     Model,
@@ -17,12 +18,10 @@ from pipelines.config.learning import (
     check_stream,
     check_tuning,
 )
+from pipelines.config.measuring import Measuring, check_measuring
 from pipelines.config.sections import (
-    METRICS,
     Column,
     Data,
-    Gates,
-    Metric,
     Monitoring,
     Retraining,
     Section,
@@ -50,6 +49,7 @@ class PipelineConfig(Section):
     training: Training = Training()
     tuning: Tuning | None = None
     prices: Prices = Prices()
+    evaluation: Measuring = Measuring()
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
@@ -77,19 +77,18 @@ class PipelineConfig(Section):
 
     @model_validator(mode="after")
     def consistent(self) -> PipelineConfig:
-        named = [("data.target", self.data.target), ("data.timestamp", self.data.timestamp)]
+        data = self.data
+        named = [
+            ("data.target", data.target),
+            ("data.timestamp", data.timestamp),
+            ("data.entity", data.entity),
+        ]
         named += [(f"data.key.{i}", name) for i, name in enumerate(self.data.key)]
         for key, name in named:
             if name is not None and name not in self.columns:
                 raise ValueError(f"{key}: column {name!r} is not among columns: {', '.join(self.columns)}")
-        asked = {"metric": self.metric} | {
-            f"gates.thresholds.{i}": t.metric for i, t in enumerate(self.gates.thresholds)
-        }
-        for key, metric in asked.items():
-            if metric not in METRICS[self.task]:
-                raise ValueError(
-                    f"{key}: {metric} is no metric of {self.task}, which has {', '.join(METRICS[self.task])}"
-                )
+        check_metric("metric", self.metric, self.task, METRICS[self.task])
+        check_judging(self.task, self.evaluation, self.gates)
         if self.data.table and self.data.query:
             raise ValueError("data.query: give data.table or data.query, not both")
         if self.split.validation + self.split.test >= 1:
@@ -97,6 +96,7 @@ class PipelineConfig(Section):
         if not self.feature_columns and self.data.timestamp is None:
             raise ValueError("columns: no column is left for the model to learn from")
         check_target(self.task, self.data.target, self.columns[self.data.target])
+        check_measuring(self.evaluation, self.task, self.columns)
         check_learning(self.task, self.model, self.training)
         check_tuning(self.model, self.tuning)
         check_stream(self.model, self.training, self.tuning)
@@ -111,6 +111,10 @@ class PipelineConfig(Section):
             raise ValueError("training.half_life: needs data.timestamp")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
+        if self.split.by == "group" and self.data.entity is None:
+            raise ValueError("split.by: group needs data.entity, the column that tells the groups apart")
+        if self.split.gap and self.split.by != "time":
+            raise ValueError(f"split.gap: goes with `by: time`, and split.by is {self.split.by}")
         if self.training.trend is True and self.data.timestamp is None:
             raise ValueError("training.trend: needs data.timestamp")
         if self.training.trend is True and self.features is not None:

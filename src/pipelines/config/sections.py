@@ -8,15 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from pipelines.records import OnFailure, Task
+from pipelines.records import OnFailure
 
 ColumnType = Literal["number", "category", "time", "text"]
-Metric = Literal["rmse", "mae", "r2", "auc", "accuracy", "log_loss", "f1"]
-METRICS: dict[Task, tuple[Metric, ...]] = {
-    "regression": ("rmse", "mae", "r2"),
-    "binary": ("auc", "accuracy", "log_loss", "f1"),
-    "multiclass": ("accuracy", "log_loss", "f1"),
-}
 UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -31,6 +25,7 @@ def parse_duration(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Span = Annotated[Duration, Field(gt=timedelta(0))]  # where nothing happens in no time
+Names = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
 
 
 class Section(BaseModel):
@@ -69,7 +64,8 @@ class Data(Section):
     query: str | None = None
     target: str
     timestamp: str | None = None
-    key: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = []
+    key: Names = []
+    entity: str | None = None  # the column that says whom or what a row is of, where one has several rows
     watermark: Watermark | None = None
     retention: Span = timedelta(days=365)  # older snapshots may go, but for those that live models come from
     format: Format = Format()
@@ -124,33 +120,16 @@ class Validation(Section):
 class Split(Section):
     """Shares of the rows held back.
 
-    By time, the latest are the test and those before them the validation part.
+    By time, the latest are the test and those before them the validation part; by group, all rows of an
+    entity are in one part.
+    gap: with a split by time, so long before the test part, and before the validation part, rows are left
+    out: their labels would not have been known yet.
     """
 
-    by: Literal["time", "random"] = "random"
+    by: Literal["time", "group", "random"] = "random"
     validation: float = Field(0.2, gt=0, lt=1)
     test: float = Field(0.2, gt=0, lt=1)
-
-
-class Threshold(Section):
-    metric: Metric
-    at_least: float | None = None
-    at_most: float | None = None
-
-
-class Approval(Section):
-    """A person has the last word, for as long as the request stands."""
-
-    expires: Span = timedelta(days=7)
-
-
-class Gates(Section):
-    thresholds: list[Threshold] = []
-    champion_margin: float = Field(
-        0.01, ge=0
-    )  # share of the champion's metric that a challenger may be worse by
-    baseline: bool = True
-    approval: Approval | None = None
+    gap: Duration = timedelta(0)
 
 
 class Monitoring(Section):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipelines.config import MEASURED
 from pipelines.evaluation.intervals import (
-    Difference,
-    Interval,
     describe,
     describe_normal,
     describe_same,
@@ -16,11 +17,19 @@ from pipelines.evaluation.intervals import (
     measure_spread,
     normal_bounds,
 )
-from pipelines.evaluation.measuring import OF_LABELS, higher_is_better, metric_range
+from pipelines.evaluation.metrics import (
+    OF_LABELS,
+    find_statistic,
+    higher_is_better,
+    metric_range,
+    read_rows,
+)
 from pipelines.evaluation.resampling import Resamples, Statistic
+from pipelines.records import Difference, Interval, Task
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 ENDS = (0.025, 0.975)  # of the 95 % intervals
@@ -28,7 +37,10 @@ ENDS = (0.025, 0.975)  # of the 95 % intervals
 
 @dataclass(frozen=True)
 class Compared:
-    """One metric of several models by name: on all rows, on each resample (draws,), and what a row adds."""
+    """One metric of several models by name: on all rows, on each resample (draws,), and what a row adds (n,).
+
+    Of a metric of which only the resamples are known the influences are empty, and intervals are normal.
+    """
 
     metric: str
     rows: int
@@ -70,7 +82,16 @@ class Compared:
         return 1 if higher_is_better(self.metric) else -1
 
 
-def compare(metric: str, statistics: dict[str, Statistic], resamples: Resamples) -> Compared:
+@dataclass
+class Measured:
+    """What was found of several models by name; `differences` are those of the first one to each other."""
+
+    metrics: dict[str, dict[str, float]]
+    intervals: dict[str, dict[str, Interval]]
+    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+
+
+def compare(metric: str, statistics: Mapping[str, Statistic], resamples: Resamples) -> Compared:
     """Models by their statistics of one metric, on the same resamples."""
     import numpy as np
 
@@ -84,3 +105,42 @@ def compare(metric: str, statistics: dict[str, Statistic], resamples: Resamples)
         draws={name: s.combine(draws[name]) for name, s in statistics.items()},
         influences={name: s.influence() for name, s in statistics.items()},
     )
+
+
+def compare_all(
+    task: Task, target: pd.Series, answers: Mapping[str, pd.DataFrame], resamples: Resamples
+) -> Iterator[Compared]:
+    """A metric of the task after the other, of the models that have a finite value of it.
+
+    One at a time, since a metric's numbers of a million rows and three models are 100 MB.
+    """
+    read = {name: read_rows(task, target, frame) for name, frame in answers.items()}
+    for metric in MEASURED[task]:
+        found = {name: find_statistic(metric, rows) for name, rows in read.items()}
+        known = {name: s for name, s in found.items() if s is not None and math.isfinite(s.value)}
+        if known:
+            yield compare(metric, known, resamples)
+
+
+def finite(answers: pd.DataFrame) -> bool:
+    """Whether each number is one: a rank, say, would be made of NaN, too."""
+    import numpy as np
+
+    return bool(np.isfinite(answers.select_dtypes("number").to_numpy("float64")).all())
+
+
+def measure_models(answers: Mapping[str, pd.DataFrame], found: Iterable[Compared]) -> Measured:
+    """Metrics of all models, and the first one's differences to the others, from metric after metric."""
+    first, *others = answers
+    same = {other for other in others if answers[first].equals(answers[other])}
+    measured = Measured({name: {} for name in answers}, {name: {} for name in answers})
+    measured.differences = {other: {} for other in others}
+    for compared in found:
+        for name, value in compared.values.items():
+            measured.metrics[name][compared.metric] = value
+            measured.intervals[name][compared.metric] = compared.interval(name)
+        for other in others:
+            if first in compared.values and other in compared.values and compared.metric != "coverage":
+                difference = compared.difference(first, other, same=other in same)
+                measured.differences[other][compared.metric] = difference
+    return measured

@@ -7,39 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.records import Record
+from pipelines.records import LEVELS, Difference
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-BELOW = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
-LEVELS = (*BELOW, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.9999)
-
-
-class Interval(Record):
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Difference(Interval):
-    """By how much one model is better than another on the same rows, in the metric's unit; above 0 is better.
-
-    error: standard error. bounds: one-sided, at LEVELS: the truth lies below bounds[i] with chance LEVELS[i].
-    rests_on: how many rows make the difference, counted by their weight; a few of them show nothing, however
-    large the difference. wins, losses: of accuracy, rows that only the one, or only the other, got right.
-    """
-
-    rows: int
-    error: float
-    rests_on: float
-    bounds: list[float]
-    wins: int | None = None
-    losses: int | None = None
 
 
 @dataclass(frozen=True)

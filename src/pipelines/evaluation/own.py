@@ -1,81 +1,178 @@
-"""What a user brings to a judgment: a metric of their own, and what a prediction is worth in money."""
+"""What a user brings to a judgment: metrics of their own, and what a prediction is worth in money."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipelines.config import VALUE, PipelineConfig
 from pipelines.errors import ConfigError
-from pipelines.evaluation.comparing import Compared
+from pipelines.evaluation.comparing import Compared, compare
 from pipelines.evaluation.regression import plain
-from pipelines.evaluation.resampling import Statistic
+from pipelines.evaluation.resampling import Resamples, Statistic
+from pipelines.models.code import find_beside, hash_sources, read_module
+from pipelines.models.custom import run_own
+from pipelines.partition import Partition
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-DRAWS = 400  # their standard error is known to 4 %
+ROWS = 5_000  # that a function of which nothing is known is asked about
+DRAWS = 400  # of them: the standard error is then known to 4 %
 PER_ROWS = 1_000  # predictions that a value is stated for
 
-# Rows with all columns of the data, `prediction` and `p_<class>`, to a number, or to a number for each.
-Function = Callable[["pd.DataFrame"], Any]
+
+def fingerprint(config: PipelineConfig) -> str:
+    """What identifies the evaluation that a definition asks for, the user's code included."""
+    sources: dict[str, bytes] = {}
+    for key, reference in references(config).items():
+        sources |= read_module(config.folder, key, reference)
+    return f"{config.evaluation.model_dump_json()} {hash_sources(sources)}"
 
 
-def compare_own(name: str, function: Function, tables: Mapping[str, pd.DataFrame], seed: int = 0) -> Compared:
-    """A metric of which nothing is known, higher for better, by the plain bootstrap of the same rows.
+def references(config: PipelineConfig) -> dict[str, str]:
+    """The functions that the definition names, by key."""
+    named = {f"evaluation.metrics.{i}": code for i, code in enumerate(config.evaluation.metrics)}
+    value = config.evaluation.value
+    return named | ({"evaluation.value": value} if isinstance(value, str) else {})
 
-    `tables` have each model's answers to the same rows. Raises ConfigError where it gives no number.
+
+def compare_own(
+    config: PipelineConfig,
+    rows: Partition,
+    kept: NDArray[np.bool_],
+    answers: Mapping[str, pd.DataFrame],
+    resamples: Resamples,
+) -> Iterator[Compared]:
+    """The value and then the user's own metrics, of the `kept` test rows (n,), which `answers` belong to.
+
+    Raises ConfigError, which names the key, where a function raises or does not give what it should.
     """
+    if config.evaluation.value is not None:
+        yield compare(VALUE, {m: value_of(config, rows, kept, a) for m, a in answers.items()}, resamples)
+    if not config.evaluation.metrics:
+        return
+    sample = draw_sample(kept)
+    tables = {m: next(answered(rows, sample, a[sample[kept]], whole=True)) for m, a in answers.items()}
+    for i, reference in enumerate(config.evaluation.metrics):
+        yield compare_function(config, f"evaluation.metrics.{i}", reference, tables)
+
+
+def draw_sample(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """At most ROWS of the kept rows, by a seeded draw."""
     import numpy as np
 
-    rows, random = len(next(iter(tables.values()))), np.random.default_rng(seed)
-    values = {model: number_of(name, function, table) for model, table in tables.items()}
-    draws: dict[str, list[float]] = {model: [] for model in tables}
+    places = np.flatnonzero(kept)
+    chosen = np.random.default_rng(0).choice(places, min(ROWS, len(places)), replace=False)
+    sample = np.zeros(len(kept), dtype=np.bool_)
+    sample[chosen] = True
+    return sample
+
+
+def answered(
+    rows: Partition, kept: NDArray[np.bool_], answers: pd.DataFrame, whole: bool = False
+) -> Iterator[pd.DataFrame]:
+    """The kept test rows with the answers to them, piece by piece, or as a whole."""
+    import pandas as pd
+
+    start, done, pieces = 0, 0, []
+    for piece in rows.pieces("test"):
+        mask = kept[start : start + len(piece)]
+        theirs = answers.iloc[done : done + int(mask.sum())]
+        start, done = start + len(piece), done + len(theirs)
+        pieces.append(piece[mask].assign(**{str(name): theirs[name].to_numpy() for name in theirs}))
+        if not whole:
+            yield pieces.pop()
+    if whole:
+        yield pd.concat(pieces, ignore_index=True)
+
+
+# ------------------------------------------------------------------------------------------------ metrics
+
+
+def compare_function(
+    config: PipelineConfig, key: str, reference: str, tables: Mapping[str, pd.DataFrame]
+) -> Compared:
+    """A metric of which nothing is known, by the plain bootstrap of the same rows for each model."""
+    import numpy as np
+
+    function, rows = find_beside(config.folder, key, reference), len(next(iter(tables.values())))
+    random = np.random.default_rng(0)
+
+    def measure(table: pd.DataFrame) -> float:
+        return number(key, reference, run_own(config.folder, key, reference, function, table))
+
+    found = {model: measure(table) for model, table in tables.items()}
+    values = {model: value for model, value in found.items() if math.isfinite(value)}
+    draws: dict[str, list[float]] = {model: [] for model in values}
     for _ in range(DRAWS):
         picked = random.integers(0, rows, rows)
-        for model, table in tables.items():
-            draws[model].append(number_of(name, function, table.iloc[picked]))
-    return Compared(name, rows, values, {model: np.array(found) for model, found in draws.items()}, {})
+        for model in values:
+            draws[model].append(measure(tables[model].iloc[picked].reset_index(drop=True)))
+    name = reference.partition(":")[2]
+    return Compared(name, rows, values, {model: np.array(drawn) for model, drawn in draws.items()}, {})
 
 
-def number_of(name: str, function: Function, table: pd.DataFrame) -> float:
-    found = function(table)
+def number(key: str, reference: str, found: Any) -> float:
     try:
         return float(found)
     except (TypeError, ValueError) as error:
         raise ConfigError(
-            f"evaluation.metrics: {name} gave {type(found).__name__}, not a number.", "Return a float."
+            f"{key}: {reference} gave {type(found).__name__}, not a number.", "Return a float."
         ) from error
 
 
-def value_by_costs(
-    costs: Mapping[str, Mapping[str, float]], truth: pd.Series, predictions: pd.DataFrame
+# ------------------------------------------------------------------------------------------------ value
+
+
+def value_of(
+    config: PipelineConfig, rows: Partition, kept: NDArray[np.bool_], answers: pd.DataFrame
 ) -> Statistic:
-    """Money per 1,000 predictions by true and predicted class. Raises ConfigError where a pair is missing."""
+    """Money per 1,000 rows, by the definition's costs or function."""
+    import numpy as np
+
+    value = config.evaluation.value
+    if isinstance(value, str):
+        function = find_beside(config.folder, "evaluation.value", value)
+        pieces = answered(rows, kept, answers)
+        return plain(PER_ROWS * np.concatenate([money(config, value, function, piece) for piece in pieces]))
+    target = rows.table("test", columns=[config.data.target])[config.data.target]
+    return plain(PER_ROWS * look_up(value or {}, target[kept], answers["prediction"]))
+
+
+def look_up(
+    costs: Mapping[str, Mapping[str, float]], truth: pd.Series, said: pd.Series
+) -> NDArray[np.float64]:
+    """The money of each row (n,). Raises ConfigError where that of a pair of classes is not stated."""
     import numpy as np
     import pandas as pd
 
-    pairs = pd.MultiIndex.from_arrays([truth.astype(str), predictions["prediction"].astype(str)])
-    stated = pd.Series({(true, said): money for true, row in costs.items() for said, money in row.items()})
-    money = stated.reindex(pairs)
-    if money.isna().any():
-        true, said = pairs[int(money.isna().to_numpy().argmax())]
+    pairs = pd.MultiIndex.from_arrays([truth.astype(str), said.astype(str)])
+    stated = {(true, given): amount for true, row in costs.items() for given, amount in row.items()}
+    found = np.asarray(pd.Series(stated).reindex(pairs), dtype=np.float64)
+    if lacking := sorted(set(pairs.unique()) - set(stated)):
+        true, given = lacking[0]
         raise ConfigError(
-            f"evaluation.value: nothing is stated for a row of class {true!r} that is called {said!r}.",
-            "State the value of each true class with each predicted one, 0 where it is none.",
+            f"evaluation.value: nothing is stated for a row of class {true!r} that is called {given!r}.",
+            "State the money of each true class with each predicted one, 0 where it is none.",
         )
-    return plain(np.asarray(PER_ROWS * money, dtype=np.float64))
+    return found
 
 
-def value_by_function(function: Function, table: pd.DataFrame) -> NDArray[np.float64]:
+def money(
+    config: PipelineConfig, reference: str, function: Callable[..., Any], table: pd.DataFrame
+) -> NDArray[np.float64]:
     """What a user's function says each row is worth (n,). Raises ConfigError unless it is a number a row."""
     import numpy as np
 
-    found = np.asarray(function(table), dtype="float64")
+    key = "evaluation.value"
+    found = np.asarray(run_own(config.folder, key, reference, function, table), dtype="float64")
     if found.shape != (len(table),) or not np.isfinite(found).all():
         raise ConfigError(
-            f"evaluation.value: of {len(table)} rows the function gave numbers of shape {found.shape},"
+            f"{key}: {reference} gave numbers of shape {found.shape} for {len(table)} rows,"
             f" {int((~np.isfinite(found)).sum())} of them not finite.",
             "Return a finite amount of money for each row.",
         )

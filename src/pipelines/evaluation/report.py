@@ -12,22 +12,21 @@ def render_judgment(
     evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome, mlflow_run: str
 ) -> str:
     """Metrics against champion and baseline, and what each gate said, as Markdown for a Prefect artifact."""
-    champion = evaluation.comparison.champion_metrics if evaluation.comparison else {}
+    columns = {"champion": evaluation.comparison.champion_metrics if evaluation.comparison else {}}
+    columns |= {baseline.name: baseline.metrics for baseline in evaluation.baselines}
     lines = [
         [
             name,
             f"{value:.4g}",
-            f"{champion[name]:.4g}" if champion else "none to compare with",
-            f"{evaluation.baseline_metrics[name]:.4g}",
+            f"{evaluation.intervals[name].low:.4g} to {evaluation.intervals[name].high:.4g}",
+            *(f"{metrics[name]:.4g}" if name in metrics else "-" for metrics in columns.values()),
         ]
         for name, value in evaluation.metrics.items()
     ]
-    interval = evaluation.interval
     parts = [
         f"### Attempt {markdown_cell(evaluation.attempt)}",
-        f"Snapshot {markdown_cell(outcome.dataset.get('id', ''))}, {evaluation.rows:,} test rows;"
-        f" {evaluation.metric} {interval.value:.4g}, 95 % {interval.low:.4g} to {interval.high:.4g}.",
-        markdown_table(["metric", "challenger", "champion", evaluation.baseline], lines),
+        f"Snapshot {markdown_cell(outcome.dataset.get('id', ''))}, {evaluation.rows:,} test rows.",
+        markdown_table(["metric", "challenger", "95 % interval", *columns], lines),
         markdown_table(
             ["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]
         ),

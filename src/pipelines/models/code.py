@@ -46,17 +46,7 @@ def read_sources(config: PipelineConfig) -> dict[str, bytes]:
     """
     sources: dict[str, bytes] = {}
     for key, reference in own_references(config).items():
-        module = reference.partition(":")[0]
-        top = module.partition(".")[0]
-        root = config.folder if files_of(config.folder, top) else installed_in(top)
-        found = collect(root, top) if root else {}
-        path = module.replace(".", "/")
-        if not {f"{path}.py", f"{path}/__init__.py"} & found.keys():
-            raise ConfigError(
-                f"{key}: {reference}: no module {module!r} in {config.folder}, nor one installed.",
-                f"Put {path}.py beside pipeline.yaml.",
-            )
-        sources |= found
+        sources |= read_module(config.folder, key, reference)
     if sum(map(len, sources.values())) > MOST_BYTES:
         raise ConfigError(
             f"{', '.join(own_references(config))}: the modules have more than {MOST_BYTES:,} bytes of source,"
@@ -64,6 +54,24 @@ def read_sources(config: PipelineConfig) -> dict[str, bytes]:
             "Name a small module of your own that imports what is installed.",
         )
     return dict(sorted(sources.items()))
+
+
+def read_module(folder: Path, key: str, reference: str) -> dict[str, bytes]:
+    """The module that `key` of a definition in `folder` names, and what it imports there, by relative path.
+
+    Raises ConfigError where it is not found.
+    """
+    module = reference.partition(":")[0]
+    top = module.partition(".")[0]
+    root = folder if files_of(folder, top) else installed_in(top)
+    found = collect(root, top) if root else {}
+    path = module.replace(".", "/")
+    if not {f"{path}.py", f"{path}/__init__.py"} & found.keys():
+        raise ConfigError(
+            f"{key}: {reference}: no module {module!r} in {folder}, nor one installed.",
+            f"Put {path}.py beside pipeline.yaml.",
+        )
+    return found
 
 
 def collect(root: Path, top: str) -> dict[str, bytes]:
@@ -189,7 +197,13 @@ class CodePackage(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):  # 
 
 def open_code(folder: Path) -> str:
     """The name of the package that has the code in `folder`; nothing is run yet."""
-    sources = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*.py"))}
+    return open_sources(
+        folder, {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*.py"))}
+    )
+
+
+def open_sources(folder: Path, sources: Mapping[str, bytes]) -> str:
+    """The name of the package that has these modules of `folder`; nothing is run yet."""
     name = f"{PACKAGE}{hash_sources(sources)}"
     with LOADING:
         if name not in sys.modules:
@@ -202,8 +216,16 @@ def open_code(folder: Path) -> str:
 
 def find_function(folder: Path, key: str, reference: str) -> Callable[..., Any]:
     """The function that the definition names, from the code in `folder`. Raises ConfigError."""
+    return import_function(open_code(folder), folder, key, reference)
+
+
+def find_beside(folder: Path, key: str, reference: str) -> Callable[..., Any]:
+    """As `find_function`, for code that does not travel with a model but lies beside the definition."""
+    return import_function(open_sources(folder, read_module(folder, key, reference)), folder, key, reference)
+
+
+def import_function(package: str, folder: Path, key: str, reference: str) -> Callable[..., Any]:
     module, _, function = reference.partition(":")
-    package = open_code(folder)
     try:
         found = getattr(importlib.import_module(f"{package}.{module}"), function, None)
     except Exception as error:

@@ -20,7 +20,10 @@ from pipelines.records.data import (
     count_rows,
 )
 from pipelines.records.evaluation import (
+    LEVELS,
+    Baseline,
     Comparison,
+    Difference,
     Evaluation,
     Footprint,
     GateVerdict,
@@ -59,9 +62,11 @@ from pipelines.records.promotion import (
 from pipelines.records.training import Attempt, Cost, TrainedModel, Trial, TrialStatus
 
 __all__ = [
+    "LEVELS",
     "Approval",
     "ApprovalState",
     "Attempt",
+    "Baseline",
     "Batch",
     "Cause",
     "CauseKind",
@@ -70,6 +75,7 @@ __all__ = [
     "Comparison",
     "Cost",
     "Decision",
+    "Difference",
     "Drift",
     "Evaluation",
     "Footprint",

@@ -10,6 +10,11 @@ Task = Literal["regression", "binary", "multiclass"]
 Verdict = Literal["pass", "fail", "inconclusive"]
 
 
+# Chances, one-sided, for which bounds of a difference are kept; the ends are for corrections for many tests.
+BELOW = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
+LEVELS = (*BELOW, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.9995, 0.9999)
+
+
 class Interval(Record):
     """A value with its 95 % bootstrap interval."""
 
@@ -18,19 +23,43 @@ class Interval(Record):
     high: float
 
 
-class Comparison(Record):
-    """Challenger against champion on the same rows.
+class Difference(Interval):
+    """By how much one model is better than another on the same rows, in the metric's unit; above 0 is better.
 
-    `difference` > 0 means the challenger is better, in the metric's unit. `left_out` test rows are none of
-    them, since the champion learnt from those; then `metrics` are the challenger's on the others. Where these
-    are too few there is no difference.
+    error: standard error. bounds: one-sided, at LEVELS: the truth lies below bounds[i] with chance LEVELS[i].
+    rests_on: how many rows make the difference, counted by their weight; a few of them show nothing, however
+    large the difference. wins, losses: of accuracy, rows that only the one, or only the other, got right.
+    """
+
+    rows: int
+    error: float
+    rests_on: float
+    bounds: list[float]
+    wins: int | None = None
+    losses: int | None = None
+
+
+class Baseline(Record):
+    """What needs no learning, on the same rows; `differences` by metric, above 0: challenger is better."""
+
+    name: str
+    metrics: dict[str, float]
+    differences: dict[str, Difference]
+
+
+class Comparison(Record):
+    """Challenger and champion on the same `rows`; `differences` by metric, above 0: the challenger is better.
+
+    `left_out` test rows are none of them, since the champion learnt from those. Where too few are left, and
+    for a metric that has no value for both, there is no difference.
     """
 
     champion_version: int
-    champion_metrics: dict[str, float]
-    difference: Interval | None
+    rows: int
     left_out: int = 0
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = {}  # the challenger's
+    champion_metrics: dict[str, float] = {}
+    differences: dict[str, Difference] = {}
 
 
 class NoComparison(Record):
@@ -102,17 +131,18 @@ class Footprint(Record):
 
 
 class Evaluation(Record):
-    """What was measured on held-back rows; gates decide from this and from nothing else."""
+    """What was measured on held-back rows; gates decide from this and from nothing else.
+
+    A metric that has no finite value is in none of the dictionaries.
+    """
 
     attempt: str
     task: Task
     metric: str
     rows: int
     metrics: dict[str, float]
-    interval: Interval
-    baseline: str
-    baseline_metrics: dict[str, float]
-    baseline_difference: Interval
+    intervals: dict[str, Interval]
+    baselines: list[Baseline]
     comparison: Comparison | None = None
     no_comparison: NoComparison | None = None
     smoke_failure: str | None = None

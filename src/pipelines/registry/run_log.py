@@ -228,7 +228,9 @@ def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
 
     champion = evaluation.comparison.champion_metrics if evaluation.comparison else {}
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
-    results |= {f"baseline_{k}": v for k, v in evaluation.baseline_metrics.items()}
+    for baseline in evaluation.baselines:
+        name = baseline.name.replace(" ", "_")
+        results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
     results |= {f"champion_{k}": v for k, v in champion.items()}
     results |= {"train_seconds": trained.seconds, **trained.details}
     at = int((Path(trained.folder).parent / "result.json").stat().st_mtime * 1000)

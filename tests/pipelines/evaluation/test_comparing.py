@@ -9,10 +9,10 @@ from scipy.stats import norm
 
 from pipelines.evaluation.comparing import compare
 from pipelines.evaluation.intervals import describe_wins, find_bounds, measure_spread
-from pipelines.evaluation.measuring import read_statistics
+from pipelines.evaluation.metrics import read_statistics
 from pipelines.evaluation.regression import plain
 from pipelines.evaluation.resampling import SINGLY, Resamples, Statistic
-from pipelines.evaluation.intervals import LEVELS, Difference
+from pipelines.records import LEVELS, Difference
 
 
 def answers(seed: int, rows: int, noise: float) -> tuple[pd.Series, pd.DataFrame]:

@@ -22,11 +22,7 @@ from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
 from pipelines.partition import partition_snapshot
-<<<<<<< tests/pipelines/evaluation/test_evaluate.py
-from pipelines.records import Champion, NoComparison
-=======
-from pipelines.records import Champion, Evaluation
->>>>>>> /tmp/judg/theirs
+from pipelines.records import Champion, Evaluation, NoComparison
 from pipelines.splitting import split_rows
 
 BOOSTING = {"kind": "gradient_boosting"}
@@ -117,9 +113,8 @@ def test_a_champion_of_other_columns_is_compared_with_nothing_and_they_are_named
     snapshot = keep(table(60)[["distance", "y"]].rename(columns={"distance": "length"}), Home(tmp_path))
     rows = partition_snapshot(snapshot, config)
     champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
-    target = rows.table("test")["y"]
-    compare, predictions = Paired("rmse", target), target.to_frame("prediction")
-    found = compare_with_champion(config, compare, rows, predictions, champion)
+    answers = rows.table("test")[["y"]].set_axis(["prediction"], axis=1)
+    found = compare_with_champion(config, rows, answers, champion)
     assert isinstance(found, NoComparison)
     assert "The model needs zone, distance, passengers, at; the rows have length" in found.reason
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as known
 from sklearn.calibration import calibration_curve
 
-from pipelines.evaluation.measuring import MEASURED, read_statistics
+from pipelines.config import MEASURED
+from pipelines.evaluation.metrics import read_statistics
 
 CLASSES = {"binary": ["no", "yes"], "multiclass": ["a", "b", "c"]}
 

@@ -67,7 +67,7 @@ training:
 gates:
   thresholds:
     - {threshold}
-  champion_margin: 0.01     # may be worse than the champion by this share of its metric
+  champion: {{rule: non_inferiority, margin: 1%, level: 0.05}}  # may be 1 % worse than the champion, no more
   baseline: true            # must beat {baseline}
 
 monitoring:

@@ -1,0 +1,135 @@
+"""Every gate by a table of cases: what was measured, what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.config import Gates, Threshold
+from pipelines.gates import judge, overall
+from pipelines.records import Baseline, Evaluation, GateVerdict, Interval, Verdict
+from tests.pipelines.gates.cases import compared, difference
+
+
+def measured(**changed: Any) -> Evaluation:
+    """A challenger with RMSE 10 against a baseline of 20, no champion."""
+    plain: dict[str, Any] = {
+        "attempt": "a",
+        "task": "regression",
+        "metric": "rmse",
+        "rows": 100,
+        "metrics": {"rmse": 10.0, "r2": 0.8},
+        "intervals": {
+            "rmse": Interval(value=10.0, low=9.0, high=11.0),
+            "r2": Interval(value=0.8, low=0.7, high=0.9),
+        },
+        "baselines": [baseline("training mean", 10.0)],
+    }
+    return Evaluation(**(plain | changed))
+
+
+def baseline(name: str, better: float, error: float = 1.0) -> Baseline:
+    found = difference(better, error)
+    return Baseline(name=name, metrics={"rmse": 20.0}, differences={"rmse": found})
+
+
+def verdicts(evaluation: Evaluation, gates: Gates) -> dict[str, Verdict]:
+    return {v.name: v.verdict for v in judge(evaluation, gates)}
+
+
+def test_a_first_model_is_judged_by_smoke_thresholds_and_baseline() -> None:
+    gates = Gates(thresholds=[Threshold(metric="rmse", at_most=12), Threshold(metric="r2", at_least=0.5)])
+    found = verdicts(measured(), gates)
+    assert list(found.items()) == [
+        ("smoke", "pass"),
+        ("threshold:rmse", "pass"),
+        ("threshold:r2", "pass"),
+        ("baseline", "pass"),
+    ]
+
+
+def test_the_baseline_can_be_left_out() -> None:
+    assert verdicts(measured(), Gates(baseline=False)) == {"smoke": "pass"}
+
+
+def test_a_model_that_does_not_answer_fails_with_its_own_words() -> None:
+    [smoke] = judge(measured(smoke_failure="it fell over"), Gates(baseline=False))
+    assert (smoke.verdict, smoke.reason) == ("fail", "it fell over")
+
+
+def test_a_model_that_could_not_be_measured_is_never_let_in() -> None:
+    """Of answers that are no numbers there is no metric, and no other gate may stand in for it."""
+    evaluation = measured(metrics={}, intervals={}, baselines=[])
+    found = {v.name: v for v in judge(evaluation, Gates(baseline=False))}
+    assert {name: v.verdict for name, v in found.items()} == {"smoke": "pass", "metric": "inconclusive"}
+    assert "rmse has no value on 100 test rows" in found["metric"].reason
+    no_baseline = measured(baselines=[Baseline(name="training mean", metrics={}, differences={})])
+    assert verdicts(no_baseline, Gates())["baseline"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "expected"),
+    [
+        (10.0, {"at_most": 10.0}, "pass"),  # the bound itself is allowed
+        (10.0001, {"at_most": 10.0}, "fail"),
+        (10.0, {"at_least": 10.0}, "pass"),
+        (9.9999, {"at_least": 10.0}, "fail"),
+        (5.0, {"at_least": 1.0, "at_most": 9.0}, "pass"),
+        (0.5, {"at_least": 1.0, "at_most": 9.0}, "fail"),
+        (9.5, {"at_least": 1.0, "at_most": 9.0}, "fail"),
+        (5.0, {}, "pass"),
+        (None, {"at_most": 1.0}, "inconclusive"),
+    ],
+)
+def test_threshold(value: float | None, bounds: dict[str, float], expected: str) -> None:
+    known = {} if value is None else {"mae": value}
+    evaluation = measured(
+        metrics={"rmse": 10.0} | known,
+        intervals={name: Interval(value=v, low=v - 1, high=v + 1) for name, v in known.items()},
+    )
+    gates = Gates(baseline=False, thresholds=[Threshold(metric="mae", **bounds)])
+    verdict = judge(evaluation, gates)[-1]
+    assert verdict.verdict == expected
+    assert "mae" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("better", "expected"), [(1.7, "pass"), (1.6, "inconclusive"), (-1.6, "inconclusive"), (-1.7, "fail")]
+)
+def test_the_baseline_must_be_beaten_beyond_doubt(better: float, expected: str) -> None:
+    assert verdicts(measured(baselines=[baseline("mean", better)]), Gates())["baseline"] == expected
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"), [(5.0, "pass"), (0.5, "inconclusive"), (-5.0, "fail"), (0.0, "inconclusive")]
+)
+def test_every_baseline_must_be_beaten(second: float, expected: str) -> None:
+    evaluation = measured(baselines=[baseline("training mean", 5.0), baseline("last value", second)])
+    found = {v.name: v for v in judge(evaluation, Gates())}["baseline"]
+    assert found.verdict == expected
+    assert "(training mean)" in found.reason
+    assert "(last value)" in found.reason
+
+
+def test_reasons_say_it_in_numbers() -> None:
+    evaluation = measured(comparison=compared(difference(1.0, 0.8), champion=11.0, value=10.0))
+    reasons = {v.name: v.reason for v in judge(evaluation, Gates())}
+    assert "10 against 20 (training mean)" in reasons["baseline"]
+    assert "better by 10 (95 % interval 8.04 to 11.96) on 100 rows" in reasons["baseline"]
+    assert "10 against 11 (champion, version 4) on the same 100 rows" in reasons["champion"]
+    assert "may be worse by 0.11 (level 0.05)" in reasons["champion"]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (["pass", "pass"], "pass"),
+        (["pass", "inconclusive"], "inconclusive"),
+        (["inconclusive", "fail", "pass"], "fail"),
+        (["fail"], "fail"),
+        (["inconclusive"], "inconclusive"),
+    ],
+)
+def test_overall(found: list[Verdict], expected: str) -> None:
+    assert overall([GateVerdict(name="g", verdict=v, reason="") for v in found]) == expected
