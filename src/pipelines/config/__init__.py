@@ -1,5 +1,6 @@
 """The definition of a pipeline: `pipeline.yaml` as frozen models, with errors that name line and key."""
 
+from pipelines.config.auditing import Audit, Review, Reviewed
 from pipelines.config.definition import PipelineConfig
 from pipelines.config.judging import (
     MEASURED,
@@ -37,6 +38,7 @@ __all__ = [
     "VALUE",
     "Amount",
     "Approval",
+    "Audit",
     "ChampionGate",
     "Check",
     "Column",
@@ -54,6 +56,8 @@ __all__ = [
     "PipelineConfig",
     "Prices",
     "Retraining",
+    "Review",
+    "Reviewed",
     "Split",
     "Threshold",
     "Training",

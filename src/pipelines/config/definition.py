@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from pipelines.config.auditing import Audit
 from pipelines.config.judging import METRICS, Gates, Metric, check_judging, check_metric
 from pipelines.config.learning import (
     Code,
@@ -53,6 +54,7 @@ class PipelineConfig(Section):
     gates: Gates = Gates()
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
+    audit: Audit = Audit()
     folder: Path = Path()  # where pipeline.yaml lies; relative sources start there
 
     @property
