@@ -10,6 +10,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import TaskRunContext
 
 from pipelines.errors import EvergreenError
+from pipelines.evaluation.own import fingerprint
 from pipelines.models.bundle import is_intact
 
 __all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN", "not_an_answer"]
@@ -28,7 +29,7 @@ def not_an_answer(_task: object, _run: object, state: object) -> bool:
 
 
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Step, attempt and champion: the attempt's id stands for data, definition and version of the code.
+    """Step, attempt, champion, what is measured: the attempt's id stands for the data and what learns from it.
 
     A champion that is spoilt cannot be compared with, and is another once it is mended.
     The result's own file is part of it: where the attempt's folder was removed and made anew, or is another
@@ -38,7 +39,8 @@ def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     result = Path(attempt.folder, "result.json")
     made = f"{result}:{result.stat().st_mtime_ns if result.exists() else 0}"
     intact = champion is not None and is_intact(Path(champion.folder), champion.files)
-    key = f"{attempt.id}-{champion.version if champion else 'first'}-{intact}-{made}"
+    measured = fingerprint(parameters["config"])
+    key = f"{attempt.id}-{champion.version if champion else 'first'}-{intact}-{made}-{measured}"
     return f"{context.task.name}-{sha256(key.encode()).hexdigest()}"
 
 

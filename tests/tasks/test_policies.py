@@ -15,6 +15,7 @@ from prefect import Task
 from prefect.cache_policies import NO_CACHE
 
 import tasks
+from pipelines.config import Measuring
 from pipelines.records import ServedModel
 from tasks.policies import BY_ATTEMPT, attempt_key
 
@@ -112,7 +113,7 @@ def test_few_modules_define_steps() -> None:
     }
 
 
-def test_a_step_is_known_by_attempt_champion_and_result(tmp_path: Path) -> None:
+def test_a_step_is_known_by_attempt_champion_measures_and_result(tmp_path: Path) -> None:
     """Another home's result of the same attempt, or one made anew, is another: its files may be gone."""
 
     class Context:
@@ -123,17 +124,27 @@ def test_a_step_is_known_by_attempt_champion_and_result(tmp_path: Path) -> None:
         folder: str
         id: str = "rides-1"
 
-    def key(home: str, champion: ServedModel | None = None) -> str:
+    @dataclass
+    class Config:
+        evaluation: Measuring
+        folder: Path = tmp_path
+
+    def key(home: str, champion: ServedModel | None = None, **measured: Any) -> str:
         folder = tmp_path / home
         folder.mkdir(exist_ok=True)
         if not (folder / "result.json").exists():
             (folder / "result.json").touch()
-        return attempt_key(context, {"attempt": Attempt(str(folder)), "champion": champion})
+        asked = Config(Measuring.model_validate(measured))
+        return attempt_key(context, {"config": asked, "attempt": Attempt(str(folder)), "champion": champion})
 
     context: Any = Context()
     served = ServedModel(pipeline="rides", version=3, folder="f", files={})
     assert key("a") == key("a")
     assert len({key("a"), key("b"), key("a", served)}) == 3
+    (tmp_path / "money.py").write_text("def worth(rows): return rows.x")
+    asked = key("a", value="money:worth")
+    (tmp_path / "money.py").write_text("def worth(rows): return rows.y")
+    assert len({key("a"), asked, key("a", value="money:worth")}) == 3
     before = key("a")
     (tmp_path / "a" / "result.json").unlink()
     assert key("a") != before

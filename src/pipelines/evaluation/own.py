@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+# Raised when other things are measured of the same model, so that what is kept of before is measured again.
+EVALUATION_VERSION = "2"
 ROWS = 5_000  # that a function of which nothing is known is asked about
 DRAWS = 400  # of them: the standard error is then known to 4 %
 PER_ROWS = 1_000  # predictions that a value is stated for
@@ -30,7 +32,7 @@ def fingerprint(config: PipelineConfig) -> str:
     sources: dict[str, bytes] = {}
     for key, reference in references(config).items():
         sources |= read_module(config.folder, key, reference)
-    return f"{config.evaluation.model_dump_json()} {hash_sources(sources)}"
+    return f"{EVALUATION_VERSION} {config.evaluation.model_dump_json()} {hash_sources(sources)}"
 
 
 def references(config: PipelineConfig) -> dict[str, str]:
