@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from pipelines.config import PipelineConfig
 from pipelines.data.storage.pieces import list_pieces
 from pipelines.data.storage.snapshots import read_pieces, read_snapshot
 from pipelines.records import Snapshot
-from pipelines.splitting import PARTS, assign_parts, check_parts, row_rank, time_rank
+from pipelines.splitting import LEFT_OUT, PARTS, Read, assign_parts, check_parts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,13 +21,10 @@ if TYPE_CHECKING:
 LARGE = 2_000_000  # rows, from which on a table is read in pieces
 SAMPLE = 1_000_000  # rows that features are fitted on, at most
 
-# All rows in one order, piece by piece, of the given columns or of all.
-Read = Callable[[list[str] | None], Iterator["pd.DataFrame"]]
-
 
 @dataclass(frozen=True)
 class Partition:
-    """Which part each row is in, and the rows; every method takes names of PARTS."""
+    """Which part each row is in, LEFT_OUT for none, and the rows; every method takes names of PARTS."""
 
     read: Read
     member: NDArray[np.int8]
@@ -59,7 +56,7 @@ class Partition:
         chosen = np.flatnonzero(self._mask(parts))
         if len(chosen) > rows:
             chosen = np.sort(np.random.default_rng(0).choice(chosen, rows, replace=False))
-        drawn = np.full(len(self.member), len(PARTS), dtype=np.int8)
+        drawn = np.full(len(self.member), LEFT_OUT, dtype=np.int8)
         drawn[chosen] = 0
         return Partition(self.read, drawn).table(PARTS[0])
 
@@ -99,16 +96,9 @@ def partition_snapshot(snapshot: Snapshot, config: PipelineConfig) -> Partition:
 
     Raises DataError where a part would be too small to mean anything, or the rows are gone.
     """
-    import numpy as np
-    import pandas as pd
-
     in_files = snapshot.rows >= LARGE or config.training.stream is True
     read = reader(snapshot) if in_files else hold(read_snapshot(snapshot))
-    if config.split.by == "time":
-        position = time_rank(pd.concat(read([str(config.data.timestamp)])), config)
-    else:
-        position = np.concatenate([row_rank(frame) for frame in read(None)])
-    partition = Partition(read, assign_parts(position, config), snapshot if in_files else None)
+    partition = Partition(read, assign_parts(read, config), snapshot if in_files else None)
     check_parts({part: partition.table(part, columns=[config.data.target]) for part in PARTS}, config)
     return partition
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+# All rows in one order, piece by piece, of the given columns or of all.
+Read = Callable[[list[str] | None], Iterator["pd.DataFrame"]]
+
 PARTS = ("train", "validation", "test")
+LEFT_OUT = len(PARTS)  # in place of a part's number: the row is in none
 FEWEST = 10  # rows a part needs before a number measured on it says anything at all
 
 
@@ -32,20 +36,45 @@ def split_rows(frame: pd.DataFrame, config: PipelineConfig) -> Parts:
 
     Raises DataError where a part would be too small to mean anything.
     """
-    position = time_rank(frame, config) if config.split.by == "time" else row_rank(frame)
-    member = assign_parts(position, config)
+    member = assign_parts(lambda columns: iter([frame]), config)
     parts = {name: frame[member == number] for number, name in enumerate(PARTS)}
     check_parts(parts, config)
     return Parts(**parts)
 
 
-def assign_parts(position: NDArray[np.float64], config: PipelineConfig) -> NDArray[np.int8]:
-    """The number in PARTS of each row, from where it stands between 0 and 1."""
+def assign_parts(read: Read, config: PipelineConfig) -> NDArray[np.int8]:
+    """The number in PARTS of each row, or LEFT_OUT."""
+    import numpy as np
+    import pandas as pd
+
+    if config.split.by == "time":
+        times = pd.concat(read([str(config.data.timestamp)]))[config.data.timestamp]
+        return leave_gaps(cut(time_rank(times), config), times, config)
+    if config.split.by == "group":
+        entity = str(config.data.entity)
+        return cut(np.concatenate([group_rank(frame, entity) for frame in read(None)]), config)
+    return cut(np.concatenate([row_rank(frame) for frame in read(None)]), config)
+
+
+def cut(position: NDArray[np.float64], config: PipelineConfig) -> NDArray[np.int8]:
+    """Parts by where the rows stand between 0 and 1."""
     import numpy as np
 
     start_test = 1 - config.split.test
     bounds = [start_test - config.split.validation, start_test]
     return np.searchsorted(bounds, position, side="right").astype(np.int8)
+
+
+def leave_gaps(member: NDArray[np.int8], times: pd.Series, config: PipelineConfig) -> NDArray[np.int8]:
+    """Without the rows whose label comes only after the part that follows theirs has begun."""
+    import numpy as np
+
+    left = member.copy()
+    for number in (1, 2) if config.split.gap else ():
+        if (member == number).any():
+            known_until = times[member == number].min() - config.split.gap
+            left[(member < number) & (times > known_until).to_numpy()] = LEFT_OUT
+    return np.asarray(left, dtype=np.int8)
 
 
 def check_parts(parts: Mapping[str, pd.DataFrame], config: PipelineConfig) -> None:
@@ -68,24 +97,38 @@ def check_parts(parts: Mapping[str, pd.DataFrame], config: PipelineConfig) -> No
             )
 
 
-def time_rank(frame: pd.DataFrame, config: PipelineConfig) -> NDArray[np.float64]:
+def time_rank(times: pd.Series) -> NDArray[np.float64]:
     """Where each row stands in time, 0 the first to below 1 the last.
 
     Equal times share a rank, so no moment is cut in two.
     """
     import numpy as np
 
-    ranks = frame[config.data.timestamp].rank(method="min")
-    return np.asarray((ranks - 1) / len(frame), dtype=np.float64)
+    return np.asarray((times.rank(method="min") - 1) / len(times), dtype=np.float64)
 
 
 def row_rank(frame: pd.DataFrame) -> NDArray[np.float64]:
     """A number in [0, 1) from each row's content.
 
     A row keeps its part when the table grows, so a later test part never holds rows that the champion learnt
-    from; and equal rows are in one part.
+    from; and equal rows are in one part. The target is of the content: each class is spread over the parts as
+    all rows are, stratified in expectation. Exact shares of each class would move rows from part to part when
+    the table grows.
     """
     import pandas as pd
 
     ranks: NDArray[np.float64] = pd.util.hash_pandas_object(frame, index=False).to_numpy() / 2.0**64
     return ranks
+
+
+def group_rank(frame: pd.DataFrame, entity: str) -> NDArray[np.float64]:
+    """As `row_rank`, from the entity alone: all of its rows are in one part, and stay there.
+
+    A row of no known entity stands for itself.
+    """
+    import numpy as np
+    import pandas as pd
+
+    ranks = pd.util.hash_pandas_object(frame[entity], index=False).to_numpy() / 2.0**64
+    unknown = frame[entity].isna().to_numpy()
+    return np.where(unknown, row_rank(frame), ranks) if unknown.any() else np.asarray(ranks)

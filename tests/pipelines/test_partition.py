@@ -24,10 +24,11 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshots, "PIECE", 70)
 
 
-@pytest.fixture(params=["time", "random"])
+@pytest.fixture(params=[{"by": "time", "gap": "3 hours"}, {"by": "random"}, {"by": "group"}])
 def both(request: Any, home: Home, define: Any, keep: Any, table: Any) -> tuple[Any, Partition, Partition]:
     """The definition, and the same snapshot in memory and in pieces."""
-    config, snapshot = define(split={"by": request.param}), keep(table(600), home)
+    data = {"source": "trips.csv", "target": "y", "timestamp": "at", "entity": "distance"}
+    config, snapshot = define(split=request.param, data=data), keep(table(600), home)
     whole = partition_snapshot(snapshot, config)
     request.getfixturevalue("in_pieces")
     return config, whole, partition_snapshot(snapshot, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,13 @@ def defined(by: str = "time", task: str = "regression", **split: Any) -> Pipelin
             "pipeline": "p",
             "task": task,
             "metric": "mae" if task == "regression" else "accuracy",
-            "data": {"source": "t.csv", "target": "y", "timestamp": "at"},
-            "columns": {"at": {"type": "time"}, "x": {"type": "number"}, "y": {"type": kind}},
+            "data": {"source": "t.csv", "target": "y", "timestamp": "at", "entity": "who"},
+            "columns": {
+                "at": {"type": "time"},
+                "who": {"type": "category"},
+                "x": {"type": "number"},
+                "y": {"type": kind},
+            },
             "split": {"by": by, **split},
         }
     )
@@ -33,7 +39,10 @@ def rows(days: list[int], seed: int = 0) -> pd.DataFrame:
     """A row a day given, in the order given."""
     rng = np.random.default_rng(seed)
     at = pd.Timestamp("2025-01-01") + pd.to_timedelta(days, unit="D")
-    return pd.DataFrame({"at": at, "x": rng.normal(size=len(days)), "y": rng.normal(size=len(days))})
+    who = pd.Series([f"p{day % 50}" for day in days], dtype=object)
+    return pd.DataFrame(
+        {"at": at, "who": who, "x": rng.normal(size=len(days)), "y": rng.normal(size=len(days))}
+    )
 
 
 def pieces(parts: Parts) -> list[pd.DataFrame]:
@@ -86,6 +95,57 @@ def test_at_random_equal_rows_are_in_one_part() -> None:
 def test_at_random_shares_are_near_those_asked_for() -> None:
     parts = split_rows(rows(list(range(5000))), defined("random"))
     assert [len(part) / 5000 for part in pieces(parts)] == pytest.approx([0.6, 0.2, 0.2], abs=0.02)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 60), min_size=150, max_size=300), st.integers(1, 100), st.sampled_from(["a", 7.0])
+)
+def test_by_group_no_entity_is_on_both_sides_and_each_stays(
+    people: list[int], more: int, kind: object
+) -> None:
+    spell = float if isinstance(kind, float) else str
+    frame = rows(list(range(len(people)))).assign(who=[spell(p) for p in people])
+    grown = pd.concat([frame, frame.sample(more, replace=True, random_state=1).assign(x=0.5)])
+    try:
+        before, after = split_rows(frame, defined("group")), split_rows(grown, defined("group"))
+    except DataError:  # few entities may all fall into one part
+        return
+    for old, new in itertools.combinations(pieces(after), 2):
+        assert not set(old["who"]) & set(new["who"])
+    for old, new in zip(pieces(before), pieces(after), strict=True):
+        assert set(old["who"]) <= set(new["who"])
+
+
+def test_by_group_a_row_of_nobody_stands_for_itself() -> None:
+    frame = rows(list(range(900))).assign(who=None)
+    parts = split_rows(frame, defined("group"))
+    assert [len(part) / 900 for part in pieces(parts)] == pytest.approx([0.6, 0.2, 0.2], abs=0.05)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 60), min_size=100, max_size=200), st.integers(1, 6))
+def test_the_gap_before_a_part_is_empty(days: list[int], gap: int) -> None:
+    frame = rows(days)
+    try:
+        parts = split_rows(frame, defined(gap=f"{gap} days"))
+        without = split_rows(frame, defined())
+    except DataError:
+        return
+    assert list(parts.test.index) == list(without.test.index)
+    for before, after in itertools.combinations(pieces(parts), 2):
+        assert after["at"].min() - before["at"].max() >= pd.Timedelta(days=gap)
+    gone = set(frame.index).difference(*(part.index for part in pieces(parts)))
+    starts = [without.validation["at"].min(), without.test["at"].min()]
+    near = [(frame["at"] < s) & (frame["at"] > s - pd.Timedelta(days=gap)) for s in starts]
+    assert gone == set(frame.index[near[0] | near[1]])
+
+
+def test_at_random_each_class_is_spread_as_all_rows_are() -> None:
+    classes = np.where(np.arange(5000) % 20 == 0, "rare", "common").astype(object)
+    parts = split_rows(rows(list(range(5000))).assign(y=classes), defined("random", "binary"))
+    shares = [(part["y"] == "rare").mean() for part in pieces(parts)]
+    assert shares == pytest.approx([0.05] * 3, abs=0.015)
 
 
 @pytest.mark.parametrize("by", ["time", "random"])

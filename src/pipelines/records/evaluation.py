@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pipelines.records.base import Record
@@ -40,9 +41,13 @@ class Difference(Interval):
 
 
 class Baseline(Record):
-    """What needs no learning, on the same rows; `differences` by metric, above 0: challenger is better."""
+    """What needs no learning, or is a linear model, on the same rows.
+
+    `differences` by metric, above 0: the challenger is better.
+    """
 
     name: str
+    linear: bool = False
     metrics: dict[str, float]
     differences: dict[str, Difference]
 
@@ -130,6 +135,52 @@ class Footprint(Record):
     size_bytes: int
 
 
+class SliceMetric(Record):
+    """The pipeline's metric on a part of the test rows, and against the champion on those it did not learn.
+
+    `found` says that the part was looked for where this model is worst, and not named beforehand. There is no
+    interval where it has no rows, or the metric no value on them.
+    """
+
+    name: str
+    found: bool
+    rows: int
+    interval: Interval | None = None
+    champion: float | None = None
+    difference: Difference | None = None
+
+
+class Curve(Record):
+    """A line through points; `rows` behind each where it is known."""
+
+    x: list[float]
+    y: list[float]
+    rows: list[int] = []
+
+
+class Confusion(Record):
+    """counts[i][j]: rows of class i that are called class j; of many classes the most frequent."""
+
+    classes: list[str]
+    counts: list[list[int]]
+
+
+class Plots(Record):
+    """What is drawn of the test rows, in at most 100 points a curve and 500 residuals.
+
+    roc: false against true positive rate, pr: recall against precision, by class: of two, the positive one.
+    calibration: mean probability against the share that came true, in bins of as many rows.
+    residuals: prediction against what the truth is more; residual_bins: edges, and rows between each two.
+    """
+
+    roc: dict[str, Curve] = {}
+    pr: dict[str, Curve] = {}
+    calibration: Curve | None = None
+    confusion: Confusion | None = None
+    residuals: Curve | None = None
+    residual_bins: Curve | None = None
+
+
 class Evaluation(Record):
     """What was measured on held-back rows; gates decide from this and from nothing else.
 
@@ -146,6 +197,16 @@ class Evaluation(Record):
     comparison: Comparison | None = None
     no_comparison: NoComparison | None = None
     smoke_failure: str | None = None
+    footprint: Footprint | None = None
+    kind: str = ""  # of the model
+    slices: list[SliceMetric] = []
+    fairness: list[GroupFairness] = []
+    probes: list[Probe] = []
+    importances: list[Importance] = []  # the most important first
+    signature_changes: dict[str, str] | None = None  # by column, against the champion; None: there is none
+    newest: datetime | None = None  # time of the newest row of the snapshot
+    measured: datetime | None = None  # UTC
+    plots: Plots = Plots()
 
     @property
     def champion_version(self) -> int | None:
