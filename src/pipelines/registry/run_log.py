@@ -148,10 +148,11 @@ def log_attempt(
     """The run of an attempt, with parameters, metrics, verdicts and the model; its id.
 
     It is that of the training. What the training, or a call that was killed, has not logged is added; a call
-    after one that was complete changes nothing.
+    after one that was complete changes nothing there; the attempt's folder has the newest evaluation.
     """
     import mlflow
 
+    AttemptFolder.of(attempt).keep_evaluation(evaluation)
     client = connect(home)
     with ONE_AT_A_TIME:  # the training's thread may be at it still
         run_id = open_run(client, config, home, attempt)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.records import Attempt
+from pipelines.records import Attempt, Evaluation
 
 # A process that waits for another one uses a hundredth of a core; Ray's own threads stay below this, too.
 WORKING_SHARE = 0.1
@@ -117,6 +117,11 @@ class AttemptFolder:
         return self.root / "bundle"
 
     @property
+    def evaluation(self) -> Path:
+        """What was measured of the model, newest champion included: `records.Evaluation` as JSON."""
+        return self.root / "evaluation.json"
+
+    @property
     def usage(self) -> Path:
         """What each process has used, a file each."""
         return self.root / "usage"
@@ -135,6 +140,17 @@ class AttemptFolder:
     def tuned(self) -> Path:
         """What a tuning has found, once it has ended."""
         return self.root / "tuned.json"
+
+    def keep_evaluation(self, evaluation: Evaluation) -> None:
+        """Numbers that are not finite are kept as such, which JSON proper does not know."""
+        write_whole(self.evaluation, json.dumps(evaluation.model_dump(mode="json")))
+
+    def read_evaluation(self) -> Evaluation | None:
+        """None where none was kept, or an earlier Evergreen kept it in another form."""
+        try:
+            return Evaluation.model_validate_json(self.evaluation.read_text())
+        except (OSError, ValueError):
+            return None
 
     def read_epochs(self) -> list[dict[str, Any]]:
         """What each epoch of each model reported, in order (see `loop.Loop.told`)."""
