@@ -177,6 +177,8 @@ def show_outcome(outcome: TrainOutcome) -> None:
 
 def outcome_lines(outcome: TrainOutcome, version: object) -> Iterable[list[object]]:
     yield ["attempt", outcome.attempt]
+    if outcome.reason:
+        yield ["why", outcome.reason]
     yield ["model version", version or "not registered"]
     if outcome.dataset:
         yield ["snapshot", f"{outcome.dataset['id']}: {outcome.dataset['rows']:,} rows"]

@@ -110,6 +110,18 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database without anything in it, to be copied: its tables take seconds to make."""
+    from pipelines.registry.mlflow_store import connect
+
+    home = Home(tmp_path_factory.mktemp("store"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "")  # what `connect` sets is taken back
+        connect(home).search_registered_models()
+    return home.mlflow / "mlflow.db"
+
+
 @dataclass(frozen=True)
 class Trained:
     """A finished attempt of a home of its own."""

@@ -52,7 +52,7 @@ def champion_alias(home: Home, name: str) -> int | None:
 
 
 def has_version(home: Home, name: str, version: int) -> bool:
-    """Whether MLflow has a version: people delete them."""
+    """Whether MLflow has a version: people delete them. Raises StackError."""
     return knows_version(connect(home), name, version)
 
 
@@ -63,6 +63,8 @@ def knows_version(client: MlflowClient, name: str, version: int) -> bool:
         client.get_model_version(name, str(version))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+            raise StackError(
+                f"MLflow does not say whether it has {name} version {version}: {error}"
+            ) from error
         return False
     return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ ATTEMPT_TAG = "evergreen.attempt"
 COMPLETE_TAG = "evergreen.complete"
 MOST_METRICS = 1000  # that MLflow takes at a time
 BUNDLE = "bundle"
+ABANDONED_SECONDS = 3600.0
 QUIET = {
     "MLFLOW_SKIP_PIP_REQUIREMENTS_CHECK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -145,11 +147,17 @@ def fetch_model(home: Home, name: str, version: int, trained: TrainedModel) -> S
 def copy_whole(source: Path, folder: Path) -> None:
     """Make `folder` a copy of `source`, in full or not at all, whoever else does so."""
     folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f"{folder.name}.*.part"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".part", dir=folder.parent))
     try:
         shutil.copytree(source, draft, dirs_exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
+    except OSError:
+        if not folder.is_dir():  # else another process was first
+            raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -126,7 +126,7 @@ def test_a_service_that_does_not_answer_leaves_it_begun(home: Home, monkeypatch:
     with pytest.raises(StackError, match="does not answer"):
         promote(home, plan(1, None), told(1))
     assert unsettled(home) == [NAME]
-    monkeypatch.delenv("EVERGREEN_SERVING_URL")
+    monkeypatch.setenv("EVERGREEN_SERVING_URL", "")
     add_version(home, 2)
     with pytest.raises(PromotionConflict, match="now it is 1"):
         promote(home, plan(2, None))  # what was left is finished first

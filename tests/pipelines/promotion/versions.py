@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -94,7 +95,7 @@ def write_bundle(folder: Path, offset: object, types: dict[str, Any]) -> None:
 
 def write_golden(folder: Path, offset: float) -> None:
     folder.mkdir()
-    rows = pd.DataFrame({"x": [1.0, 2.0, None], "y": 0.0})
+    rows = pd.DataFrame({"x": [1.0, 2.0, None, math.inf], "y": 0.0})
     rows.to_parquet(folder / "rows.parquet")
     Scorer(offset).predict(rows).to_parquet(folder / "expected.parquet")
 

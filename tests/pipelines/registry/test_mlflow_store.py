@@ -46,15 +46,17 @@ class Logged:
 def store_of_the_home() -> Any:
     """Each home has its own store; the variable that names it goes back to what it was."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("MLFLOW_TRACKING_URI", "")
         yield
 
 
 @pytest.fixture(scope="module")
 def logged(
-    tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, table: Any, store_of_the_home: Any
+    tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, table: Any, empty_store: Path
 ) -> Logged:
     home = Home(tmp_path_factory.mktemp("a home"))
+    home.mlflow.mkdir()
+    shutil.copyfile(empty_store, home.mlflow / "mlflow.db")
     return Logged(train(home, define("binary", model={"kind": "gradient_boosting"}), table(400)))
 
 
