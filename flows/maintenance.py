@@ -33,4 +33,5 @@ def maintenance() -> dict[str, list[str]]:
     steps: list[PrefectFuture[Any]] = [*settled, *vacuumed]
     for step in steps:
         step.result()
-    return {"settled": behind, "sent": sent, "stopped": stopped, "decided": decided}
+    moved = [words for step in settled if (words := step.result())]
+    return {"settled": behind, "sent": sent, "stopped": stopped, "decided": decided, "aliases": moved}

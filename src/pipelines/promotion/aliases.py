@@ -38,14 +38,15 @@ def describe_alias(home: Home, pipeline: str) -> str | None:
     )
 
 
-def warn_of_alias(home: Home, pipeline: str) -> None:
-    """Say so where somebody moved the alias; that MLflow does not answer is said, too, and stops nobody."""
+def warn_of_alias(home: Home, pipeline: str) -> str | None:
+    """Log it where somebody moved the alias; that MLflow does not answer is said, too, and stops nobody."""
     try:
         words = describe_alias(home, pipeline)
     except StackError as error:
         words = str(error)
     if words:
         log.warning("%s", words)
+    return words
 
 
 def correct_alias(home: Home, pipeline: str, expected: int | None, to: int) -> None:

@@ -47,8 +47,8 @@ def challenge(home: Home, promotion: Promotion, outcome: TrainOutcome) -> Promot
         return None
 
 
-def settle_pipeline(home: Home, pipeline: str) -> Promotion | None:
-    """Finish or undo what a crash left half done, and warn where somebody moved the alias; the champion.
+def settle_pipeline(home: Home, pipeline: str) -> str | None:
+    """Finish or undo what a crash left half done; what is wrong with the alias, where somebody moved it.
 
     Raises StackError where the service does not say whether it answers.
     """
@@ -56,8 +56,7 @@ def settle_pipeline(home: Home, pipeline: str) -> Promotion | None:
         champion = finish_begun(home, pipeline)
         if champion is not None and served_version(home, pipeline) != champion.version:
             Ledger.open(home).serve(recorded_model(home, pipeline, champion.version))
-    warn_of_alias(home, pipeline)
-    return champion
+    return warn_of_alias(home, pipeline)
 
 
 def restore_champion(home: Home, pipeline: str) -> Promotion:

@@ -40,7 +40,7 @@ class Worker:
         self.process.join()
 
     def ending(self) -> Promotion | str | None:
-        """What the process did: a promotion, None for a conflict, or the error in words."""
+        """What the process did: a promotion, None (a conflict, a settled pipeline), or words of an error."""
         assert self.line.poll(SECONDS), "it hangs"
         said: Promotion | str | None = self.line.recv()
         self.process.join()

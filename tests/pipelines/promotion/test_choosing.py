@@ -123,8 +123,9 @@ def test_an_alias_moved_by_hand_is_noticed_and_accepted(
     connect(champions).set_registered_model_alias(NAME, "champion", "4")
     words = "moved in MLflow to version 4; version 3 is champion"
     with caplog.at_level(logging.WARNING):
-        settle_pipeline(champions, NAME)  # maintenance, and each training before it begins
+        told_to = settle_pipeline(champions, NAME)  # maintenance, and each training before it begins
     assert words in caplog.text
+    assert words in str(told_to)
     [told_of] = views.describe_status(champions)["pipelines"]
     assert words in told_of["alias"]
     assert "`evergreen deploy trips --version 4` accepts" in told_of["alias"]
