@@ -93,18 +93,28 @@ class Measured:
 
 def compare(metric: str, statistics: Mapping[str, Statistic], resamples: Resamples) -> Compared:
     """Models by their statistics of one metric, on the same resamples."""
+    return compare_several({metric: statistics}, resamples)[0]
+
+
+def compare_several(
+    statistics: Mapping[str, Mapping[str, Statistic]], resamples: Resamples
+) -> list[Compared]:
+    """As `compare`, of several metrics by name, whose resamples are made in one pass."""
     import numpy as np
 
-    stacked = resamples.means(np.column_stack([s.parts for s in statistics.values()]))
-    ends = np.cumsum([s.parts.shape[1] for s in statistics.values()])
-    draws = dict(zip(statistics, np.split(stacked, ends[:-1], axis=1), strict=True))
-    return Compared(
-        metric=metric,
-        rows=resamples.rows,
-        values={name: s.value for name, s in statistics.items()},
-        draws={name: s.combine(draws[name]) for name, s in statistics.items()},
-        influences={name: s.influence() for name, s in statistics.items()},
-    )
+    parts = [s.parts for models in statistics.values() for s in models.values()]
+    means = resamples.means(np.column_stack(parts))
+    each = iter(np.split(means, np.cumsum([columns.shape[1] for columns in parts])[:-1], axis=1))
+    return [
+        Compared(
+            metric=metric,
+            rows=resamples.rows,
+            values={name: s.value for name, s in models.items()},
+            draws={name: s.combine(next(each)) for name, s in models.items()},
+            influences={name: s.influence() for name, s in models.items()},
+        )
+        for metric, models in statistics.items()
+    ]
 
 
 def compare_all(
@@ -112,14 +122,18 @@ def compare_all(
 ) -> Iterator[Compared]:
     """A metric of the task after the other, of the models that have a finite value of it.
 
-    One at a time, since a metric's numbers of a million rows and three models are 100 MB.
+    Of many rows one at a time, since a metric's numbers of a million rows and three models are 100 MB.
     """
     read = {name: read_rows(task, target, frame) for name, frame in answers.items()}
+    few = {}
     for metric in MEASURED[task]:
         found = {name: find_statistic(metric, rows) for name, rows in read.items()}
         known = {name: s for name, s in found.items() if s is not None and math.isfinite(s.value)}
-        if known:
+        if known and resamples.exact:
+            few[metric] = known
+        elif known:
             yield compare(metric, known, resamples)
+    yield from compare_several(few, resamples) if few else ()
 
 
 def finite(answers: pd.DataFrame) -> bool:

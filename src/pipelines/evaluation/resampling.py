@@ -67,11 +67,16 @@ class Resamples:
         self.rows, self.draws, self.seed = rows, draws, seed
         self.singly = min(rows, SINGLY)
 
+    @property
+    def exact(self) -> bool:
+        """Whether every row is drawn by itself."""
+        return self.singly == self.rows
+
     def means(self, parts: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean of each column of `parts` (rows, k) in each resample: (draws, k)."""
         centre: NDArray[np.float64] = parts.mean(axis=0)
         deviations = parts - centre
-        if self.singly == self.rows:
+        if self.exact:
             return centre + self._count(deviations) / self.rows
         far = farthest(deviations, self.singly)
         drawn = self._count(deviations[far])
