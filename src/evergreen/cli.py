@@ -11,6 +11,7 @@ import typer
 
 from evergreen import views
 from evergreen.approval import approve, reject
+from evergreen.audit import audit
 from evergreen.console import EXIT_CODES, Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
 from evergreen.history import history
@@ -211,6 +212,7 @@ def report(
 
 command(app)(approve)
 command(app)(reject)
+command(app)(audit)
 command(app)(data)
 command(app)(history)
 command(app)(ingest)

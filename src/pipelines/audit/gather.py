@@ -1,0 +1,101 @@
+"""Reads the evidence: the ledger, the attempts' folders, the prediction log. Nothing is judged here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipelines.audit.evidence import Evidence, JudgedBatch, VersionEvidence
+from pipelines.audit.reproductions import read_reproductions
+from pipelines.clock import now
+from pipelines.config import PipelineConfig, place_in
+from pipelines.costs import stored_cost
+from pipelines.data.tracing import count_predictions
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.models.bundle import Description
+from pipelines.records import Attempt, Intake, TrainedModel, TrainOutcome
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.trials import read_trials
+
+MOST_BATCHES = 50  # the newest; whether checks run is seen from a few
+# Keys of the definition that answers point to.
+KEYS = ("columns", "validation", "evaluation", "gates", "model", "retraining", "audit")
+
+
+def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
+    """All that is stored of a pipeline and that the tests ask for."""
+    name, ledger = config.pipeline, Ledger.open(home)
+    file = ledger.definition(name)
+    policy = [*config.retraining.when, *filter(None, [config.retraining.schedule])]
+    versions = [row for row in ledger.attempts(name) if row.version is not None]
+    evidence = Evidence(
+        pipeline=name,
+        gathered=now(),
+        places={key: place_in(Path(file), (key,)) for key in KEYS},
+        reviews=config.audit.reviews,
+        declared=[*config.feature_columns, *filter(None, [config.data.timestamp])],
+        retrains=policy,
+        batches=[judged_batch(home, one) for one in ledger.intakes(name) if one.report][-MOST_BATCHES:],
+        versions=[gather_version(ledger, row) for row in sorted(versions, key=lambda row: int(row.version))],
+        promotions=ledger.promotions(name),
+        windows=ledger.windows(name),
+        reproductions=read_reproductions(ledger.audit_log(name)),
+        predictions=count_predictions(home, name),
+    )
+    return with_measured(evidence)
+
+
+def with_measured(evidence: Evidence) -> Evidence:
+    """The same, with what lies in the folders of the champion and of the one before it."""
+    asked = {v.version for v in (evidence.champion, evidence.before) if v}
+    found = [with_folder(v) if v.version in asked else v for v in evidence.versions]
+    return evidence.model_copy(update={"versions": found})
+
+
+def judged_batch(home: Home, intake: Intake) -> JudgedBatch:
+    assert intake.report is not None  # noqa: S101  (the caller asked)
+    page = home.pipeline(intake.batch.pipeline).reports / "validation" / f"{intake.batch.id}.html"
+    return JudgedBatch(report=intake.report, page=str(page) if page.exists() else None)
+
+
+def gather_version(ledger: Ledger, row: Any) -> VersionEvidence:
+    """What the ledger has of a registered version, from the row of its attempt."""
+    reigns = [p for p in ledger.promotions(row.pipeline) if p.version == row.version]
+    trained = TrainedModel.model_validate(row.trained)
+    return VersionEvidence(
+        version=row.version,
+        kind=trained.kind,
+        attempt=Attempt.model_validate(row.attempt),
+        started=row.started,
+        config=row.config or {},
+        environment=row.environment or {},
+        outcome=TrainOutcome.model_validate(row.outcome) if row.outcome else None,
+        cause=ledger.cause(row.cause) if row.cause else None,
+        cost=stored_cost(row),
+        reigns=reigns,
+    )
+
+
+def with_folder(version: VersionEvidence) -> VersionEvidence:
+    """The same, with what lies in the attempt's folder; where that was cleared away, without."""
+    folder = AttemptFolder.of(version.attempt)
+    losses = [row["loss"] for row in folder.read_epochs() if row["model"] == version.kind]
+    return version.model_copy(
+        update={
+            "inputs": read_inputs(folder.bundle),
+            "trials": len(read_trials(folder.trials)),
+            "losses": losses,
+            "evaluation": folder.read_evaluation(),
+        }
+    )
+
+
+def read_inputs(bundle: Path) -> list[str]:
+    """The columns that a model reads, none where its files are gone or of another form."""
+    try:
+        return list(Description.model_validate_json((bundle / "model.json").read_text()).types)
+    except (OSError, ValidationError):
+        return []

@@ -1,0 +1,135 @@
+"""Tests of the model and its development."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from datetime import timedelta
+
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
+from pipelines.audit.evidence import Evidence
+from pipelines.records import Quality, WindowJudgment
+
+DAY = timedelta(days=1)
+
+
+def specification(evidence: Evidence) -> Found:
+    """A person approved the version before it became champion, since the definition asks for one."""
+    reign = evidence.reign
+    if reign is None:
+        return NO_CHAMPION
+    if not reign.approved_by or reign.cause is None:
+        return "nobody approved the champion, and no review of the definition is declared"
+    words = f"version {reign.version} waited for a person, and {reign.approved_by} approved it: {reign.why}"
+    return Proof(words=words, place=f"attempt {reign.attempt}; {evidence.places['gates']}")
+
+
+def correlation(evidence: Evidence) -> Found:
+    """The metric that was measured before serving, beside the one on served rows whose labels came."""
+    known = with_quality(evidence.windows)
+    if len(known) < 2:
+        return f"{counted(len(known), 'window')} with labels; it takes two to compare with the evaluation"
+    versions: dict[int, list[Quality]] = defaultdict(list)
+    for window, quality in known:
+        versions[window.measure.version].append(quality)
+    told = [
+        f"version {version}: expected {found[-1].expected:.4g}, realised"
+        f" {sum(q.realised.value for q in found) / len(found):.4g} in {counted(len(found), 'window')}"
+        for version, found in sorted(versions.items())
+    ]
+    return Proof(words=f"{known[-1][1].metric}; {'; '.join(told[-3:])}", place=place_of_window(known[-1][0]))
+
+
+def with_quality(windows: list[WindowJudgment]) -> list[tuple[WindowJudgment, Quality]]:
+    """Those whose realised metric is known."""
+    found = [(w, w.measure.quality) for w in windows if w.measure.quality]
+    return [(w, q) for w, q in found if math.isfinite(q.realised.value)]
+
+
+def place_of_window(window: WindowJudgment) -> str:
+    report = window.measure.drift.report if window.measure.drift else None
+    return f"window from {window.measure.start:%Y-%m-%d %H:%M}" + (f", {report}" if report else "")
+
+
+def tuning(evidence: Evidence) -> Found:
+    """Settings were searched for, or kinds of model tried, in the champion's own attempt."""
+    version = evidence.champion
+    if version is None:
+        return NO_CHAMPION
+    if version.trials:
+        words = f"{counted(version.trials, 'trial')} before version {version.version} was trained"
+        return Proof(words=words, place=f"{version.attempt.folder}/trials.jsonl; {version.run}")
+    if version.config.get("model", {}).get("kind") == "auto":
+        words = f"kinds of model were tried on the validation part, {version.kind} was taken"
+        return Proof(words=words, place=f"{version.attempt.folder}/log; {version.run}")
+    return f"version {version.version} was trained with settings that the definition fixes"
+
+
+def staleness(evidence: Evidence) -> Found:
+    """How good one version was at several ages."""
+    ages: dict[int, list[tuple[float, Quality]]] = defaultdict(list)
+    known = with_quality(evidence.windows)
+    starts = {w.measure.version: w.measure.start for w, _ in reversed(known)}
+    for window, quality in known:
+        age = (window.measure.start - starts[window.measure.version]) / DAY
+        ages[window.measure.version].append((age, quality))
+    version, found = max(ages.items(), key=lambda item: len(item[1]), default=(None, []))
+    if len(found) < 2:
+        return "no version was measured at two ages, on served rows with labels"
+    told = ", ".join(f"{quality.realised.value:.4g} after {age:.0f} days" for age, quality in found[-4:])
+    words = f"{found[0][1].metric} of version {version}, by days since its first window: {told}"
+    return Proof(words=words, place=place_of_window(known[-1][0]))
+
+
+def simpler(evidence: Evidence) -> Found:
+    """The champion was measured against a linear model, learnt from the same rows."""
+    found = measured(evidence)
+    if isinstance(found, str):
+        return found
+    version, evaluation = found
+    plain = [one for one in evaluation.baselines if one.linear]
+    if version.kind == "linear":
+        plain = evaluation.baselines  # nothing simpler that learns
+    known = [one for one in plain if evaluation.metric in one.differences]
+    if not known:
+        return f"version {version.version} was not compared with a linear model"
+    difference, name = known[0].differences[evaluation.metric], known[0].name
+    words = (
+        f"version {version.version} is better than the {name} by {difference.value:.4g} {evaluation.metric},"
+        f" 95 % from {difference.low:.4g} to {difference.high:.4g}"
+    )
+    trouble = None if difference.low > 0 else f"the {name} may be as good; take the simpler one"
+    return Proof(words=words, place=place_of(version), trouble=trouble)
+
+
+def slices(evidence: Evidence) -> Found:
+    """Quality was measured on parts of the data, named or found."""
+    found = measured(evidence)
+    if isinstance(found, str):
+        return found
+    version, evaluation = found
+    known = [one for one in evaluation.slices if one.interval]
+    if not known:
+        return f"version {version.version} was measured on all rows alone"
+    named = [one.name for one in known if not one.found]
+    worst = [one.name for one in known if one.found]
+    words = f"{evaluation.metric} on {counted(len(known), 'slice')}: {listed([*named, *worst])}"
+    trouble = f"worse than elsewhere, beyond chance: {listed(worst)}" if worst else None
+    return Proof(words=words, place=place_of(version), trouble=trouble)
+
+
+def inclusion(evidence: Evidence) -> Found:
+    """How groups of people are treated was measured."""
+    found = measured(evidence)
+    if isinstance(found, str):
+        return found
+    version, evaluation = found
+    if not evaluation.fairness:
+        return f"no groups of people were compared in the evaluation of version {version.version}"
+    told = [
+        f"{one.column}: selection ratio {one.selection_ratio.value:.2f}"
+        if one.selection_ratio
+        else f"{one.column}: {counted(len(one.groups), 'group')}"
+        for one in evaluation.fairness
+    ]
+    return Proof(words=f"version {version.version}, {'; '.join(told)}", place=place_of(version))
