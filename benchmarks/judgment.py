@@ -1,6 +1,6 @@
 """The judgment's statistics: how fast the paired bootstrap is, and whether gates hold their level.
 
-    python benchmarks/judgment.py [--rows 1000000] [--pairs 1000] [--only speed|levels] [--json]
+    python benchmarks/judgment.py [--rows 1000000] [--pairs 1000] [--only speed|levels] [--sizes 100 400 1500] [--json]
 
 `speed`: 10,000 paired resamples of two models' answers to `--rows` rows, from the answers to the interval of
 the difference, each metric in a process of its own. Against it stand the floor, numpy's mean and variance of
@@ -27,7 +27,6 @@ from typing import Any
 DRAWS, LOOPS, LEVEL = 10_000, 5, 0.05
 BINARY = ("auc", "pr_auc", "log_loss", "brier", "ece", "accuracy", "balanced_accuracy", "f1")
 REGRESSION = ("rmse", "mae", "r2")
-SIZES = (100, 400, 1_500)
 WORSE = {"binary": 1.3, "regression": 1.1}  # noise of a challenger that is at the margin; the champion's is 1
 
 
@@ -160,6 +159,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--only", choices=["speed", "levels"])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 400, 1_500])
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     found: dict[str, Any] = {}
@@ -172,7 +172,7 @@ def main() -> None:
         found["levels"] = {
             f"{name}, {rows:,} rows": shares
             for task in WORSE
-            for rows in SIZES
+            for rows in words.sizes
             for name, shares in alone(measure_levels, task, rows, words.pairs).items()
         }
     sys.stdout.write((json.dumps(found) if words.json else render(found)) + "\n")

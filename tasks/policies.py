@@ -29,7 +29,7 @@ def not_an_answer(_task: object, _run: object, state: object) -> bool:
 
 
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Step, attempt, champion, what is measured: the attempt's id stands for the data and what learns from it.
+    """Step, attempt, champion, what is measured: the attempt's id stands for data and what learns from it.
 
     A champion that is spoilt cannot be compared with, and is another once it is mended.
     The result's own file is part of it: where the attempt's folder was removed and made anew, or is another

@@ -51,9 +51,16 @@ def fewest_rows(level: float) -> int:
 def mcnemar(wins: int, losses: int) -> float:
     """The chance of so many wins or more, were a win as likely as a loss (exact, one-sided; McNemar 1947)."""
     total = wins + losses
-    logs = [log_choose(total, k) - total * math.log(2) for k in range(wins, total + 1)]
-    return min(1.0, math.fsum(map(math.exp, logs)))
-
-
-def log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    if not wins:
+        return 1.0
+    if wins <= losses:  # of the two tails the one that is short: its terms fall
+        return 1 - mcnemar(losses + 1, wins - 1)
+    logs = (math.lgamma(n + 1) for n in (total, wins, losses))
+    term = math.exp(next(logs) - sum(logs) - total * math.log(2))
+    found = 0.0
+    for k in range(wins, total + 1):
+        found += term
+        if term < found * 1e-17:
+            break
+        term *= (total - k) / (k + 1)
+    return found

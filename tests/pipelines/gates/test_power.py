@@ -44,7 +44,9 @@ def test_fewer_rows_show_nothing_even_if_all_agree(level: float, fewest: int) ->
     assert mcnemar(fewest, 0) <= level < mcnemar(fewest - 1, 0)
 
 
-@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (5, 0), (12, 3), (3, 12), (600, 540), (40_000, 39_500)])
+@pytest.mark.parametrize(
+    ("wins", "losses"), [(0, 0), (5, 0), (12, 3), (3, 12), (600, 540), (9, 10), (40_000, 39_500)]
+)
 def test_mcnemar_is_the_exact_binomial_test(wins: int, losses: int) -> None:
     known = binomtest(wins, wins + losses, alternative="greater").pvalue if wins + losses else 1.0
     assert mcnemar(wins, losses) == pytest.approx(known, rel=1e-6)
