@@ -1,6 +1,6 @@
 """The judgment's statistics: how fast the paired bootstrap is, and whether gates hold their level.
 
-    python benchmarks/judgment.py [--rows 1000000] [--pairs 1000] [--only speed|levels] [--sizes 100 400 1500] [--json]
+    python benchmarks/judgment.py [--only speed|levels] [--rows 1000000] [--pairs 1000] [--sizes 100 400 1500]
 
 `speed`: 10,000 paired resamples of two models' answers to `--rows` rows, from the answers to the interval of
 the difference, each metric in a process of its own. Against it stand the floor, numpy's mean and variance of
