@@ -150,8 +150,10 @@ def test_rollback_goes_back_and_is_remembered(city: City) -> None:
     assert (code, answer["version"]) == (0, before[-2]["version"])
     after = city.evergreen("history", "rides")[1]["champions"]
     assert (after[-1]["version"], after[-1]["why"]) == (before[-2]["version"], "a test")
-    code, answer = city.evergreen("deploy", "rides", "--version", str(before[-1]["version"]))
+    code, answer = city.evergreen("deploy", "rides", "--version", str(before[-1]["version"]), "--by", "Ada")
     assert (code, answer["version"]) == (0, before[-1]["version"])
+    code, answer = city.evergreen("history", "rides", "--at", after[-1]["since"])
+    assert (code, answer["champion"]["version"]) == (0, before[-2]["version"])
 
 
 def test_the_report_is_one_page(city: City) -> None:

@@ -273,15 +273,19 @@ def test_an_attempt_s_cost_grows(ledger: Ledger) -> None:
     assert Cost.model_validate(row.cost).cpu_seconds == 3
 
 
-def test_a_ledger_of_before_has_its_attempts(home_of_0002: Path) -> None:
+def test_a_ledger_of_before_has_its_attempts_and_its_champion(home_of_0002: Path) -> None:
     ledger = Ledger(open_engine(home_of_0002))
     [row] = ledger.attempts("trips")
     assert (row.id, row.config, row.cost, row.environment) == ("trips-1", None, None, None)
+    champion = ledger.champion("trips")
+    assert champion is not None
+    assert (champion.version, champion.state, champion.approved_by) == (7, "confirmed", None)
+    assert (ledger.audit_log("trips"), ledger.approvals()) == ([], [])
 
 
 @pytest.fixture
 def home_of_0002(tmp_path: Path) -> Path:
-    """A ledger as the second migration left it, with one attempt."""
+    """A ledger as the second migration left it, with one attempt, which was promoted."""
     from alembic import command
     from alembic.config import Config
 
@@ -293,5 +297,8 @@ def home_of_0002(tmp_path: Path) -> Path:
         command.upgrade(config, "0002")
         words = "INSERT INTO attempts (id, pipeline, started, attempt) VALUES ('trips-1', 'trips', :at, '{}')"
         connection.execute(sa.text(words), {"at": "2026-01-01 08:00:00.000000"})
+        names = "pipeline, seq, version, attempt, why, since"
+        words = f"INSERT INTO promotions ({names}) VALUES ('trips', 1, 7, 'trips-1', 'better', :at)"
+        connection.execute(sa.text(words), {"at": "2026-01-01 09:00:00.000000"})
     engine.dispose()
     return path
