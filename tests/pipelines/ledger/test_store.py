@@ -297,8 +297,10 @@ def home_of_0002(tmp_path: Path) -> Path:
         command.upgrade(config, "0002")
         words = "INSERT INTO attempts (id, pipeline, started, attempt) VALUES ('trips-1', 'trips', :at, '{}')"
         connection.execute(sa.text(words), {"at": "2026-01-01 08:00:00.000000"})
-        names = "pipeline, seq, version, attempt, why, since"
-        words = f"INSERT INTO promotions ({names}) VALUES ('trips', 1, 7, 'trips-1', 'better', :at)"
+        words = (
+            "INSERT INTO promotions (pipeline, seq, version, attempt, why, since)"
+            " VALUES ('trips', 1, 7, 'trips-1', 'better', :at)"
+        )
         connection.execute(sa.text(words), {"at": "2026-01-01 09:00:00.000000"})
     engine.dispose()
     return path
