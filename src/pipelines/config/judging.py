@@ -13,11 +13,13 @@ from pipelines.config.measuring import Measuring
 from pipelines.config.sections import Section, Span
 from pipelines.records import Task
 
-Metric = Literal["rmse", "mae", "r2", "auc", "accuracy", "log_loss", "f1"]
+Metric = Literal[
+    "rmse", "mae", "r2", "auc", "pr_auc", "accuracy", "balanced_accuracy", "log_loss", "brier", "f1"
+]
 METRICS: dict[Task, tuple[Metric, ...]] = {
     "regression": ("rmse", "mae", "r2"),
-    "binary": ("auc", "accuracy", "log_loss", "f1"),
-    "multiclass": ("accuracy", "log_loss", "f1"),
+    "binary": ("auc", "pr_auc", "accuracy", "balanced_accuracy", "log_loss", "brier", "f1"),
+    "multiclass": ("auc", "accuracy", "balanced_accuracy", "log_loss", "brier", "f1"),
 }
 # What is measured, as far as it has a meaning for the rows; METRICS may also be watched in training.
 MEASURED: dict[Task, tuple[str, ...]] = {

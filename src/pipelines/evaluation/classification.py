@@ -64,7 +64,7 @@ def read_answers(target: pd.Series, predictions: pd.DataFrame) -> Answers:
 
 
 def statistic(metric: str, answers: Answers) -> Statistic | None:
-    """A metric of METRICS["binary"] or ["multiclass"]; None where these rows give it no meaning."""
+    """A metric of MEASURED["binary"] or ["multiclass"]; None where these rows give it no meaning."""
     makers = {
         "auc": auc,
         "pr_auc": pr_auc,

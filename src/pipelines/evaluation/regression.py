@@ -32,7 +32,7 @@ def read_values(target: pd.Series, predictions: pd.DataFrame) -> Values:
 
 
 def statistic(metric: str, values: Values) -> Statistic | None:
-    """A metric of METRICS["regression"]; None where these values give it no meaning."""
+    """A metric of MEASURED["regression"]; None where these values give it no meaning."""
     makers = {"rmse": rmse, "mae": mae, "mape": mape, "r2": r2, "pinball": pinball, "coverage": coverage}
     return makers[metric](values)
 
