@@ -8,7 +8,9 @@ from prefect import flow
 
 from pipelines.home import Home
 from pipelines.records import TrainOutcome
+from pipelines.registration import open_pipeline
 from tasks.approval import approve, reject
+from tasks.cards import publish_card
 from tasks.publishing import publish
 
 
@@ -23,7 +25,9 @@ def approval(attempt: str, decision: Literal["approve", "reject"], by: str, reas
         reason: why, in words, for the history.
     """
     decide = approve if decision == "approve" else reject
-    outcome = decide(Home.at(), attempt, by, reason)
+    home = Home.at()
+    outcome = decide(home, attempt, by, reason)
+    publish_card(home, open_pipeline(home, outcome.pipeline), int(outcome.model["version"]))
     words = f"Attempt {attempt}: {outcome.status}. {by}: {reason}"
     publish(f"{outcome.pipeline}-approval", words, "What was decided")
     return outcome

@@ -1,0 +1,1 @@
+"""A card for each version of a model, written from the evidence."""
