@@ -200,7 +200,7 @@ def compare_versions(home: Home, recorded: Recorded, again: TrainedModel) -> Rep
 
 def measure(recorded: Recorded, again: TrainedModel) -> dict[str, float]:
     """The metrics of the new model on the rows that the recorded one was judged on."""
-    from pipelines.evaluation.evaluate import predict_test
+    from pipelines.evaluation.answers import predict_test
     from pipelines.evaluation.metrics import score_all
     from pipelines.models.bundle import load_bundle
     from pipelines.partition import partition_snapshot

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
+from pipelines.evaluation.answers import predict_test
+from pipelines.partition import Partition
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,53 +17,90 @@ if TYPE_CHECKING:
 
     from pipelines.models.bundle import Bundle
 
+LINEAR = "linear model"
 LEARNT = 20_000  # rows that the linear model learns from
 STEPS = 200
 MOST_CODES = 64  # values of a category that have a column of their own
 
 
-def trivial(config: PipelineConfig, learnt: pd.Series, test: pd.Series) -> tuple[str, pd.DataFrame]:
-    """The training mean, or the share of each class, from the targets of both parts."""
+def predict_baselines(config: PipelineConfig, rows: Partition, bundle: Bundle) -> dict[str, pd.DataFrame]:
+    """Answers to all test rows by name: trivial, the last value where rows have an order, a linear model."""
+    learnt = rows.table("train", columns=[config.data.target])[config.data.target]
+    name, answers = trivial(config, learnt, rows.count("test"))
+    found = {name: answers}
+    if config.task == "regression" and config.split.by == "time":
+        found["last value"] = last_value(config, rows, float(learnt.mean()))
+    return found | {LINEAR: predict_test(fit_linear(config, bundle, rows), rows)}
+
+
+def trivial(config: PipelineConfig, learnt: pd.Series, count: int) -> tuple[str, pd.DataFrame]:
+    """The mean of the targets learnt from, or the share of each class, so many times."""
     import pandas as pd
 
     if config.task == "regression":
-        return "training mean", pd.DataFrame({"prediction": float(learnt.mean())}, index=test.index)
+        return "training mean", pd.DataFrame({"prediction": float(learnt.mean())}, index=range(count))
     shares = learnt.value_counts(normalize=True).sort_index()
     columns = {"prediction": shares.idxmax()} | {f"p_{name}": share for name, share in shares.items()}
-    return "most frequent class", pd.DataFrame(columns, index=test.index)
+    return "most frequent class", pd.DataFrame(columns, index=range(count))
 
 
-def last_value(rows: pd.DataFrame, target: str, timestamp: str, entity: str | None) -> NDArray[np.float64]:
-    """For each of all rows the target of the one before it in time, of the same entity where there is one.
+def last_value(config: PipelineConfig, rows: Partition, first: float) -> pd.DataFrame:
+    """For each test row the newest target that was known then, of its entity where there is one.
 
-    `rows` have target, timestamp and entity; what came first has the mean. Only for values over time: of a
-    class, the most frequent one is the better guess.
+    `first` where there is none. Known is what lies before it in time, and by the split's gap at least. Only
+    for values: of a class, the most frequent one is the better guess.
     """
     import numpy as np
-
-    order = np.argsort(rows[timestamp].to_numpy(), kind="stable")
-    ordered = rows.iloc[order]
-    before = (ordered.groupby(entity)[target] if entity else ordered[target]).shift(1)
-    found = np.empty(len(rows))
-    found[order] = before.fillna(rows[target].mean()).to_numpy("float64")
-    return found
-
-
-def linear(bundle: Bundle, rows: pd.DataFrame, target: pd.Series, test: pd.DataFrame) -> pd.DataFrame:
-    """A linear model on the bundle's own features, learnt from at most LEARNT of the rows, the last ones."""
     import pandas as pd
+
+    time, target, entity = str(config.data.timestamp), config.data.target, config.data.entity
+    columns = [time, target, *([entity] if entity else [])]
+    known = rows.table("train", "validation", "test", columns=columns).sort_values(time, kind="stable")
+    test = rows.table("test", columns=columns)
+    asked = test.drop(columns=target).assign(_place=np.arange(len(test)))
+    asked[time] = asked[time] - config.split.gap
+    found = pd.merge_asof(
+        asked.sort_values(time, kind="stable"),
+        known,
+        on=time,
+        by=entity,
+        allow_exact_matches=bool(config.split.gap),
+    )
+    values = found.sort_values("_place")[target].fillna(first)
+    return pd.DataFrame({"prediction": values.to_numpy("float64")}, index=test.index)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear model on a bundle's own features."""
+
+    bundle: Bundle
+    model: Any
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd
+
+        answers = self.bundle.transform(frame)
+        columns = {"prediction": self.model.predict(answers)}
+        if self.bundle.description.classes:
+            names = [f"p_{name}" for name in self.model.classes_]
+            columns |= dict(zip(names, self.model.predict_proba(answers).T, strict=True))
+        return pd.DataFrame(columns, index=frame.index)
+
+
+def fit_linear(config: PipelineConfig, bundle: Bundle, rows: Partition) -> Linear:
+    """Learnt from at most LEARNT rows of what the model itself learns from."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
 
-    x, y = bundle.transform(rows.iloc[-LEARNT:]), target.iloc[-LEARNT:]
+    learnt = rows.sample("train", "validation", rows=LEARNT)
+    x = bundle.transform(learnt)
     plain = LogisticRegression(max_iter=STEPS) if bundle.description.classes else Ridge()
-    model = make_pipeline(as_columns(bundle, x), plain).fit(x, y)
-    answers = bundle.transform(test)
-    columns = {"prediction": model.predict(answers)}
-    if bundle.description.classes:
-        names = [f"p_{name}" for name in model.classes_]
-        columns |= dict(zip(names, model.predict_proba(answers).T, strict=True))
-    return pd.DataFrame(columns, index=test.index)
+    model = make_pipeline(as_columns(bundle, x), plain)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near the optimum is good enough
+        return Linear(bundle, model.fit(x, learnt[config.data.target]))
 
 
 def as_columns(bundle: Bundle, x: NDArray[np.float32]) -> Any:

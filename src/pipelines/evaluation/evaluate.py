@@ -1,42 +1,38 @@
-"""Measures a challenger on held-back rows: against the champion there, and against a trivial baseline."""
+"""Measures a challenger on held-back rows: how good it is, against whom, where, on what it rests."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
-from pipelines.environment import child_environment
-from pipelines.errors import EvergreenError
-from pipelines.evaluation.comparing import Measured, compare_all, finite, measure_models
-from pipelines.evaluation.learnt import find_learnt
-from pipelines.evaluation.own import compare_own
-from pipelines.evaluation.resampling import Resamples
+from pipelines.evaluation.answers import CHALLENGER, measure_answers, predict_test
+from pipelines.evaluation.baselines import LINEAR, predict_baselines
+from pipelines.evaluation.champion import Opponent, ask_champion, compare_with_champion, signature_changes
+from pipelines.evaluation.comparing import finite
+from pipelines.evaluation.fairness import measure_groups
+from pipelines.evaluation.footprint import GOLDEN, try_alone
+from pipelines.evaluation.importance import measure_importances
+from pipelines.evaluation.plots import draw_plots
+from pipelines.evaluation.robustness import probe
+from pipelines.evaluation.sampling import Sample, draw_sample
+from pipelines.evaluation.slice_metrics import measure_slices
 from pipelines.models.bundle import Bundle, load_bundle
 from pipelines.partition import Partition, partition_snapshot
 from pipelines.records import (
     Attempt,
     Baseline,
     Champion,
-    Comparison,
     Evaluation,
+    Footprint,
     NoComparison,
     TrainedModel,
 )
-from pipelines.splitting import FEWEST
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-CHALLENGER = "challenger"
-SMOKE_ROWS = 20
-SMOKE_SECONDS = 120
+    from datetime import datetime
 
 
 def evaluate_model(
@@ -44,130 +40,69 @@ def evaluate_model(
 ) -> Evaluation:
     """Measure a trained model on the test part of its snapshot.
 
-    A champion that does not load or cannot read the rows is compared with nothing, and that is said.
+    Metrics are of all its rows, what only illustrates them of a seeded sample. A champion that does not load
+    or cannot read the rows is compared with nothing, and that is said.
     """
     rows = partition_snapshot(attempt.snapshot, config)
-    predictions = predict_test(load_bundle(Path(trained.folder), trained.files), rows)
-    first = next(rows.pieces("test")).head(SMOKE_ROWS)
+    bundle = load_bundle(Path(trained.folder), trained.files)
+    predictions = predict_test(bundle, rows)
+    golden = next(rows.pieces("test")).head(GOLDEN)
     with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
-        smoke = beside.submit(smoke_test, trained, first, predictions.head(len(first)))
-        baselines = predict_trivially(config, rows)
+        alone = beside.submit(try_alone, trained, golden, predictions.head(len(golden)))
+        baselines = predict_baselines(config, rows, bundle)
         measured = measure_answers(config, rows, {CHALLENGER: predictions, **baselines})
-        compared = compare_with_champion(config, rows, predictions, champion)
+        met = ask_champion(config, rows, champion)
+        opponent = met if isinstance(met, Opponent) else None
+        sample = draw_sample(rows, config.data.target, predictions)
         return Evaluation(
             attempt=attempt.id,
             task=config.task,
             metric=config.metric,
+            kind=trained.kind,
             rows=len(predictions),
             metrics=measured.metrics[CHALLENGER],
             intervals=measured.intervals[CHALLENGER],
             baselines=[
-                Baseline(name=name, metrics=measured.metrics[name], differences=measured.differences[name])
+                Baseline(
+                    name=name,
+                    linear=name == LINEAR,
+                    metrics=measured.metrics[name],
+                    differences=measured.differences[name],
+                )
                 for name in baselines
             ],
-            comparison=compared if isinstance(compared, Comparison) else None,
-            no_comparison=compared if isinstance(compared, NoComparison) else None,
-            smoke_failure=smoke.result(),
+            comparison=compare_with_champion(config, rows, predictions, opponent) if opponent else None,
+            no_comparison=met if isinstance(met, NoComparison) else None,
+            signature_changes=signature_changes(trained, champion),
+            newest=newest(rows, config),
+            measured=now(),
+            **(examine(config, bundle, sample, opponent) if finite(predictions) else {}),
+            **outcome(alone.result()),
         )
 
 
-def measure_answers(
-    config: PipelineConfig,
-    rows: Partition,
-    answers: dict[str, pd.DataFrame],
-    kept: NDArray[np.bool_] | None = None,
-) -> Measured:
-    """Every metric of the task and the user's own, of the models' answers to the test rows, or to those kept.
-
-    A model whose answers are not all finite numbers has none.
-    """
-    import numpy as np
-
-    kept = np.ones(rows.count("test"), dtype=np.bool_) if kept is None else kept
-    answers = {name: frame[kept] for name, frame in answers.items()}
-    target = rows.table("test", columns=[config.data.target])[config.data.target][kept]
-    resamples = Resamples(len(target))
-    good = {name: frame for name, frame in answers.items() if finite(frame)}
-    found = chain(
-        compare_all(config.task, target, good, resamples), compare_own(config, rows, kept, good, resamples)
-    )
-    return measure_models(answers, found)
+def examine(
+    config: PipelineConfig, bundle: Bundle, sample: Sample, opponent: Opponent | None
+) -> dict[str, Any]:
+    """What is measured on a sample, by the field it goes to: all of it needs answers that are numbers."""
+    return {
+        "slices": measure_slices(config, bundle.inputs, sample, opponent),
+        "fairness": measure_groups(config, sample),
+        "probes": probe(bundle, sample.rows),
+        "importances": measure_importances(config, bundle, sample),
+        "plots": draw_plots(config.task, sample),
+    }
 
 
-def predict_test(bundle: Bundle, rows: Partition) -> pd.DataFrame:
-    """The model's predictions for the test part, made piece by piece: its rows may not fit into memory."""
+def outcome(tried: Footprint | str) -> dict[str, Footprint | str]:
+    return {"smoke_failure": tried} if isinstance(tried, str) else {"footprint": tried}
+
+
+def newest(rows: Partition, config: PipelineConfig) -> datetime | None:
+    """The time of the newest row of the snapshot, None where rows have no time."""
     import pandas as pd
 
-    return pd.concat(bundle.predict(piece) for piece in rows.pieces("test"))
-
-
-def predict_trivially(config: PipelineConfig, rows: Partition) -> dict[str, pd.DataFrame]:
-    """What needs no model, by name: the training part's mean, or share of each class, for each test row."""
-    learnt = rows.table("train", columns=[config.data.target])[config.data.target]
-    name, answers = trivial_predictions(config, learnt, rows.count("test"))
-    return {name: answers}
-
-
-def trivial_predictions(config: PipelineConfig, learnt: pd.Series, count: int) -> tuple[str, pd.DataFrame]:
-    import pandas as pd
-
-    if config.task == "regression":
-        return "training mean", pd.DataFrame({"prediction": float(learnt.mean())}, index=range(count))
-    shares = learnt.value_counts(normalize=True).sort_index()
-    columns = {"prediction": shares.idxmax()} | {f"p_{name}": share for name, share in shares.items()}
-    return "most frequent class", pd.DataFrame(columns, index=range(count))
-
-
-def compare_with_champion(
-    config: PipelineConfig, rows: Partition, predictions: pd.DataFrame, champion: Champion | None
-) -> Comparison | NoComparison | None:
-    """The champion on the same rows, or why it cannot answer them; None where there is no champion yet.
-
-    Rows that it learnt from are left out.
-    """
-    if champion is None:
-        return None
-    try:
-        theirs = predict_test(load_bundle(Path(champion.folder), champion.files), rows)
-    except (MemoryError, OSError):  # of the machine, not of the champion
-        raise
-    except Exception as error:  # noqa: BLE001  (an old model under new packages may raise anything)
-        reason = error.message if isinstance(error, EvergreenError) else f"{type(error).__name__}: {error}"
-        return NoComparison(champion_version=champion.version, reason=reason)
-    learnt = find_learnt(rows, config, champion)
-    kept = int((~learnt).sum())
-    found = Comparison(champion_version=champion.version, rows=kept, left_out=len(learnt) - kept)
-    if kept < FEWEST:
-        return found
-    measured = measure_answers(config, rows, {CHALLENGER: predictions, "champion": theirs}, ~learnt)
-    return found.model_copy(
-        update={
-            "metrics": measured.metrics[CHALLENGER],
-            "champion_metrics": measured.metrics["champion"],
-            "differences": measured.differences["champion"],
-        }
-    )
-
-
-def smoke_test(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame) -> str | None:
-    """What went wrong when a clean process loads the model and answers questions of known answer, or None."""
-    folder = Path(trained.folder).parent / "smoke"
-    folder.mkdir(exist_ok=True)
-    rows.to_parquet(folder / "rows.parquet")
-    expected.to_parquet(folder / "expected.parquet")
-    (folder / "trained.json").write_text(trained.model_dump_json())
-    command = [sys.executable, "-m", "pipelines.evaluation.smoke", str(folder)]
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=SMOKE_SECONDS,
-            check=False,
-            env=child_environment(),
-        )
-    except subprocess.TimeoutExpired:
-        return f"The model did not load and answer within {SMOKE_SECONDS} s in a clean process."
-    return (
-        None if done.returncode == 0 else f"In a clean process: {(done.stderr or done.stdout).strip()[-500:]}"
-    )
+    time = config.data.timestamp
+    found = [piece[time].max() for piece in rows.read([time])] if time else []
+    known = [moment for moment in found if not pd.isna(moment)]
+    return max(known).to_pydatetime() if known else None

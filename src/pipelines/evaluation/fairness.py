@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pipelines.config import PipelineConfig
+from pipelines.evaluation.sampling import Sample
 from pipelines.evaluation.slices import group_slices
 from pipelines.records import GroupFairness, GroupRates, Rate
 
@@ -15,6 +17,14 @@ if TYPE_CHECKING:
 
 Z = 1.959964  # of a 95 % interval
 LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
+
+
+def measure_groups(config: PipelineConfig, sample: Sample) -> list[GroupFairness]:
+    """How the groups of each column that the definition names are treated."""
+    return [
+        measure_fairness(sample.rows[name], sample.target, sample.answers)
+        for name in config.evaluation.groups
+    ]
 
 
 def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFrame) -> GroupFairness:

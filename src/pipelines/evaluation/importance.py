@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from pipelines.config import PipelineConfig
 from pipelines.environment import set_environment
+from pipelines.evaluation.leakage import skill_alone
+from pipelines.evaluation.metrics import higher_is_better, score_metric
+from pipelines.evaluation.sampling import Sample
+from pipelines.records import Importance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,17 +20,43 @@ if TYPE_CHECKING:
 
     from pipelines.models.bundle import Bundle
 
-ROWS = 2_000  # whose columns are permuted
-REPEATS = 5
-BACKGROUND = 20  # rows that stand for "not known" in a Shapley value
-ANSWERS = 40_000  # of the model that Shapley values of all columns may cost
+ROWS = 1_000  # whose columns are permuted
+REPEATS = 3
+MOST_PERMUTED = 60  # columns; of more, those that tell the most by themselves
+BACKGROUND = 10  # rows that stand for "not known" in a Shapley value
+ANSWERS = 16_000  # of the model that Shapley values of all columns may cost
 LEAST_EXPLAINED, MOST_EXPLAINED = 5, 100
 
 Score = Callable[["pd.Series", "pd.DataFrame"], float]  # higher is better
 
 
+def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) -> list[Importance]:
+    """What each input column does, the most important first; of very many those that tell the most alone."""
+    sign = 1 if higher_is_better(config.metric) else -1
+
+    def score(target: pd.Series, answers: pd.DataFrame) -> float:
+        return sign * score_metric(config.metric, target, answers)
+
+    alone = skill_alone(sample.rows, sample.target, config.task, bundle.features)
+    chosen = sorted(bundle.inputs, key=lambda name: -alone.get(name, 1.0))[:MOST_PERMUTED]
+    falls = permutation_importance(bundle, sample.rows, sample.target, score, chosen)
+    shapley_values = mean_shapley(bundle, sample.rows)
+    found = [
+        Importance(
+            column=name,
+            permutation=mean,
+            deviation=deviation,
+            shapley=shapley_values[name],
+            alone=alone.get(name),
+        )
+        for name, (mean, deviation) in falls.items()
+        if math.isfinite(mean)
+    ]
+    return sorted(found, key=lambda one: -one.permutation)
+
+
 def permutation_importance(
-    bundle: Bundle, rows: pd.DataFrame, target: pd.Series, score: Score
+    bundle: Bundle, rows: pd.DataFrame, target: pd.Series, score: Score, columns: list[str]
 ) -> dict[str, tuple[float, float]]:
     """By how much a score falls when a column's values are dealt out anew: mean and standard deviation.
 
@@ -36,7 +68,7 @@ def permutation_importance(
     chosen = np.sort(random.permutation(len(rows))[:ROWS])
     rows, target = rows.iloc[chosen], target.iloc[chosen]
     best, found = score(target, bundle.predict(rows)), {}
-    for name in bundle.inputs:
+    for name in columns:
         falls = []
         for _ in range(REPEATS):
             dealt = rows.copy(deep=False)

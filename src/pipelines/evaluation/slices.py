@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_GROUPS = 20  # values of a category that make a slice each, the most frequent
-MOST_ROWS = 100_000  # that the search looks at
+TOGETHER = 64
 LEAST_SHARE, LEAST_ROWS = 0.01, 50  # of a slice that is found: of fewer rows nothing can be said
 PARENTS = 30  # single conditions that are tried in pairs: those with the worst rows
 LEVEL = 0.05  # chance that anything is found where there is nothing, all that was tried together
@@ -90,24 +90,42 @@ def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5)
     Conditions on one column and on two are tried, by Welch's t against the other rows; the level is shared
     among all that was tried (Bonferroni). After SliceFinder (Chung and others, 2019).
     """
+    from scipy.special import ndtri
+
+    if most == 0 or len(rows) < 2 * LEAST_ROWS:
+        return []
+    singles, count = try_singles(rows, losses)
+    pairs = [
+        Slice(f"{one.name}, {other.name}", one.mask & other.mask)
+        for (_, one), (_, other) in combinations(singles, 2)
+    ]
+    tried = [*singles, *score_all(pairs, losses)]
+    bound = -float(ndtri(LEVEL / max(count + len(pairs), 1)))
+    clear = sorted((found for found in tried if found[0] > bound), key=lambda found: -found[0])
+    return distinct([part for _, part in clear], most)
+
+
+def try_singles(rows: pd.DataFrame, losses: NDArray[np.float64]) -> tuple[list[tuple[float, Slice]], int]:
+    """The PARENTS conditions on one column with the worst rows, and how many were tried."""
+    best: list[tuple[float, Slice]] = []
+    count = 0
+    for name in rows.columns:
+        found = score_all(list(group_slices(rows[name])), losses)
+        count += len(found)
+        worse = [one for one in found if one[0] > 0]
+        best = sorted([*best, *worse], key=lambda one: -one[0])[:PARENTS]
+    return best, count
+
+
+def score_all(parts: list[Slice], losses: NDArray[np.float64]) -> list[tuple[float, Slice]]:
+    """Each with its t, a few at a time: as numbers, masks need eight times their memory."""
     import numpy as np
 
-    singles = [part for name in rows.columns for part in group_slices(rows[name])]
-    if not singles or len(rows) < 2 * LEAST_ROWS:
-        return []
-    sample = np.sort(np.random.default_rng(0).permutation(len(rows))[:MOST_ROWS])
-    masks, values = np.stack([part.mask[sample] for part in singles]), losses[sample]
-    scores = welch(masks, values)
-    parents = np.argsort(-scores)[:PARENTS]
-    pairs = [pair for pair in combinations(parents, 2) if scores[pair[0]] > 0 and scores[pair[1]] > 0]
-    both = [
-        Slice(f"{singles[a].name}, {singles[b].name}", singles[a].mask & singles[b].mask) for a, b in pairs
-    ]
-    tried = [*singles, *both]
-    scores = np.concatenate(
-        [scores, welch(np.stack([part.mask[sample] for part in both]), values)] if both else [scores]
-    )
-    return distinct(tried, scores, most)
+    found: list[tuple[float, Slice]] = []
+    for start in range(0, len(parts), TOGETHER):
+        some = parts[start : start + TOGETHER]
+        found += zip(welch(np.stack([part.mask for part in some]), losses).tolist(), some, strict=True)
+    return found
 
 
 def welch(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -126,16 +144,12 @@ def welch(masks: NDArray[np.bool_], losses: NDArray[np.float64]) -> NDArray[np.f
     return np.asarray(np.where(enough, t, -np.inf))
 
 
-def distinct(tried: list[Slice], scores: NDArray[np.float64], most: int) -> list[Slice]:
-    """The clearest, but none that has most of its rows in common with one before it."""
-    import numpy as np
-    from scipy.special import ndtri
-
-    bound, found = -float(ndtri(LEVEL / len(tried))), list[Slice]()
-    for number in np.argsort(-scores):
-        if scores[number] < bound or len(found) == most:
-            break
-        one = tried[number]
+def distinct(clear: list[Slice], most: int) -> list[Slice]:
+    """The first ones, but none that has most of its rows in common with one before it."""
+    found = list[Slice]()
+    for one in clear:
         if all(2 * (one.mask & other.mask).sum() <= (one.mask | other.mask).sum() for other in found):
             found.append(Slice(one.name, one.mask, found=True))
+        if len(found) == most:
+            break
     return found

@@ -1,18 +1,26 @@
-"""Better than what needs no learning, beyond doubt."""
+"""Better than what needs no learning, beyond doubt, and no worse than a linear model."""
 
 from __future__ import annotations
 
-from pipelines.gates.champion import Question, decide
+from pipelines.config import ChampionGate
+from pipelines.gates.champion import Question, amount, decide
 from pipelines.gates.words import number, span
-from pipelines.records import Baseline, Evaluation, GateVerdict, Verdict
+from pipelines.records import Baseline, Difference, Evaluation, GateVerdict, Verdict
 
 
-def judge_baselines(evaluation: Evaluation, level: float) -> GateVerdict:
-    """Whether the challenger is better than every baseline, each by a one-sided test at `level`.
+def judge_baselines(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
+    """Whether the challenger is better than every baseline, each by a one-sided test at the champion's level.
 
     All of them must pass, so no correction for many tests is needed: each of them holds the level for all.
+    A linear model needs learning, too: it keeps a challenger out only where that is worse, beyond doubt, by
+    more than may be lost to the champion.
     """
-    found = [judge_baseline(evaluation, baseline, level) for baseline in evaluation.baselines]
+    found = [
+        judge_linear(evaluation, baseline, gate)
+        if baseline.linear
+        else judge_baseline(evaluation, baseline, gate.level)
+        for baseline in evaluation.baselines
+    ]
     verdicts = {verdict for verdict, _ in found}
     verdict: Verdict = next((v for v in ("fail", "inconclusive") if v in verdicts), "pass")
     return GateVerdict(name="baseline", verdict=verdict, reason=" ".join(words for _, words in found))
@@ -23,8 +31,22 @@ def judge_baseline(evaluation: Evaluation, baseline: Baseline, level: float) -> 
     if difference is None:
         return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
     verdict = decide(difference, Question(above=0.0, effect=0.0, level=level, strict=True))
-    words = (
+    return verdict, against(evaluation, baseline, difference)
+
+
+def judge_linear(evaluation: Evaluation, baseline: Baseline, gate: ChampionGate) -> tuple[Verdict, str]:
+    metric, difference = evaluation.metric, baseline.differences.get(evaluation.metric)
+    if difference is None:
+        return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
+    margin = amount(gate.margin, baseline.metrics[metric])
+    verdict = decide(difference, Question(above=-margin, effect=0.0, level=gate.level, strict=False))
+    words = f"{against(evaluation, baseline, difference)} It may be worse by {number(margin)}."
+    return ("fail" if verdict == "fail" else "pass"), words
+
+
+def against(evaluation: Evaluation, baseline: Baseline, difference: Difference) -> str:
+    metric = evaluation.metric
+    return (
         f"{metric} {number(evaluation.metrics[metric])} against {number(baseline.metrics[metric])}"
         f" ({baseline.name}); better by {span(difference)} on {difference.rows:,} rows."
     )
-    return verdict, words

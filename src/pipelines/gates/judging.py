@@ -16,7 +16,7 @@ def judge(evaluation: Evaluation, gates: Gates) -> list[GateVerdict]:
         verdicts.append(not_measured(evaluation))
     verdicts += [judge_threshold(evaluation, rule) for rule in gates.thresholds]
     if gates.baseline:
-        verdicts.append(judge_baselines(evaluation, gates.champion.level))
+        verdicts.append(judge_baselines(evaluation, gates.champion))
     if evaluation.comparison is not None:
         verdicts.append(judge_champion(evaluation, gates.champion))
     return verdicts

@@ -11,18 +11,16 @@ import pytest
 from pipelines import partition
 from pipelines.config import Gates
 from pipelines.data.storage import snapshots
-from pipelines.evaluation.evaluate import (
-    compare_with_champion,
-    evaluate_model,
-    predict_test,
-    smoke_test,
-    trivial_predictions,
-)
+from pipelines.evaluation.answers import predict_test
+from pipelines.evaluation.baselines import trivial
+from pipelines.evaluation.champion import Opponent, ask_champion, compare_with_champion
+from pipelines.evaluation.evaluate import evaluate_model
+from pipelines.evaluation.footprint import try_alone
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
 from pipelines.partition import partition_snapshot
-from pipelines.records import Champion, Evaluation, NoComparison
+from pipelines.records import Champion, Evaluation, Footprint, NoComparison
 from pipelines.splitting import split_rows
 
 BOOSTING = {"kind": "gradient_boosting"}
@@ -36,8 +34,9 @@ def done(tmp_path_factory: pytest.TempPathFactory, train: Any, define: Any, tabl
 def test_a_first_model_has_a_baseline_and_no_champion(done: Any) -> None:
     evaluation = evaluate_model(done.config, done.attempt, done.trained)
     assert (evaluation.rows, evaluation.comparison, evaluation.smoke_failure) == (120, None, None)
-    [baseline] = evaluation.baselines
-    assert baseline.name == "training mean"
+    baseline = evaluation.baselines[0]
+    assert [b.name for b in evaluation.baselines] == ["training mean", "last value", "linear model"]
+    assert [b.linear for b in evaluation.baselines] == [False, False, True]
     assert evaluation.metrics["rmse"] < 0.5 * baseline.metrics["rmse"]
     difference = baseline.differences["rmse"]
     assert difference.value == pytest.approx(baseline.metrics["rmse"] - evaluation.metrics["rmse"])
@@ -84,7 +83,9 @@ def test_rows_that_the_champion_learnt_from_are_left_out(done: Any, table: Any, 
         files = {"folder": done.trained.folder, "files": done.trained.files}
         made_from = {"snapshot": done.attempt.snapshot, "definition": definition}
         champion = Champion(pipeline="trips", version=3, **files, **made_from)
-        return compare_with_champion(done.config, rows, answers, champion)
+        met = ask_champion(done.config, rows, champion)
+        assert isinstance(met, Opponent)
+        return compare_with_champion(done.config, rows, answers, met)
 
     found = compared({"by": "time"})
     assert found.left_out == 60
@@ -113,21 +114,25 @@ def test_a_champion_of_other_columns_is_compared_with_nothing_and_they_are_named
     snapshot = keep(table(60)[["distance", "y"]].rename(columns={"distance": "length"}), Home(tmp_path))
     rows = partition_snapshot(snapshot, config)
     champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
-    answers = rows.table("test")[["y"]].set_axis(["prediction"], axis=1)
-    found = compare_with_champion(config, rows, answers, champion)
+    found = ask_champion(config, rows, champion)
     assert isinstance(found, NoComparison)
     assert "The model needs zone, distance, passengers, at; the rows have length" in found.reason
 
 
-def test_the_smoke_test_tells_what_is_wrong(done: Any, table: Any) -> None:
+def test_a_clean_process_tells_what_is_wrong_or_what_the_model_takes(done: Any, table: Any) -> None:
     rows = table(20, seed=8)
     answers = load_bundle(Path(done.trained.folder), done.trained.files).predict(rows)
-    assert smoke_test(done.trained, rows, answers) is None
-    assert "the answers differ" in str(smoke_test(done.trained, rows, answers + 1.0))
+    found = try_alone(done.trained, rows, answers)
+    assert isinstance(found, Footprint)
+    assert 0 < found.latency_p50 <= found.latency_p99
+    assert found.size_bytes == sum(
+        f.stat().st_size for f in Path(done.trained.folder).rglob("*") if f.is_file()
+    )
+    assert "the answers differ" in str(try_alone(done.trained, rows, answers + 1.0))
     path = Path(done.trained.folder) / "estimator.skops"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    failure = smoke_test(done.trained, rows, answers)
+    failure = try_alone(done.trained, rows, answers)
     path.write_bytes(content)
     assert "estimator.skops differ or are missing" in str(failure)
 
@@ -136,7 +141,7 @@ def test_the_smoke_test_tells_what_is_wrong(done: Any, table: Any) -> None:
 def test_the_trivial_classifier_gives_the_shares_of_training(task: str, define: Any, table: Any) -> None:
     config = define(task)
     parts = split_rows(table(400), config)
-    name, answers = trivial_predictions(config, parts.train[config.data.target], len(parts.test))
+    name, answers = trivial(config, parts.train[config.data.target], len(parts.test))
     shares = parts.train[config.data.target].value_counts(normalize=True)
     assert name == "most frequent class"
     assert set(answers["prediction"]) == {shares.idxmax()}

@@ -13,8 +13,8 @@ from sklearn.metrics import matthews_corrcoef
 from pipelines.config import PipelineConfig
 from pipelines.errors import ConfigError
 from pipelines.evaluation import own
+from pipelines.evaluation.answers import measure_answers
 from pipelines.evaluation.comparing import Measured
-from pipelines.evaluation.evaluate import measure_answers
 from pipelines.partition import Partition, hold
 
 MODULE = """
