@@ -22,7 +22,6 @@ from pipelines.progress import Stopwatch
 from pipelines.promotion.champion import champion_to_beat
 from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
-from pipelines.registry.mlflow_store import run_link
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.processes import warm_driver
 from tasks.approval import request_approval
@@ -76,7 +75,7 @@ def training(
             watch.lap("evaluate")
             run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
             outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
-            publish_judgment(evaluation, verdicts, outcome, run_link(home, config.pipeline, run_id))
+            publish_judgment(home, evaluation, verdicts, outcome)
             watch.lap("log")
             if (verdict := overall(verdicts)) != "pass":
                 return keep_out(home, outcome, verdict, watch.seconds)

@@ -9,7 +9,7 @@ from prefect import task
 
 from pipelines.home import Home
 from pipelines.records import Batch, Cause, Evaluation, GateVerdict, TrainOutcome, ValidationReport
-from tasks.policies import NO_CACHE
+from tasks.policies import NO_CACHE, READ_AGAIN
 
 RETRAIN_EVENT = "evergreen.retrain"
 
@@ -46,20 +46,35 @@ def publish_validation(home: Home, batch: Batch, report: ValidationReport) -> Pa
     return page
 
 
-@task(task_run_name="publish-{outcome.pipeline}-gates", cache_policy=NO_CACHE)
+@task(
+    task_run_name="publish-{outcome.pipeline}-gates",
+    retries=2,
+    retry_delay_seconds=READ_AGAIN,
+    cache_policy=NO_CACHE,
+)
 def publish_judgment(
-    evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome, mlflow_run: str
-) -> None:
-    """Show what was measured and what the gates said with the run."""
-    from prefect.artifacts import create_markdown_artifact
+    home: Home, evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome
+) -> Path:
+    """Write the page of a model that was judged, and show it with the run, here and in MLflow; its path."""
+    from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
     from pipelines.evaluation.report import render_judgment
+    from pipelines.registry.mlflow_store import run_link
+    from pipelines.registry.run_log import log_report
+    from pipelines.reporting.model.gather import write_model
 
-    create_markdown_artifact(
-        markdown=render_judgment(evaluation, verdicts, outcome, mlflow_run),
-        key=f"{outcome.pipeline}-gates",
-        description="Metrics and verdicts of the gates",
+    page, run = write_model(home, evaluation, verdicts, outcome), str(outcome.model["run_id"])
+    log_report(home, run, page)
+    text = render_judgment(evaluation, verdicts, outcome, run_link(home, outcome.pipeline, run))
+    about = "Metrics and verdicts of the gates"
+    create_markdown_artifact(markdown=text, key=f"{outcome.pipeline}-gates", description=about)
+    create_link_artifact(
+        link=page.as_uri(),
+        link_text=str(page),
+        key=f"{outcome.pipeline}-model-page",
+        description="The whole report on the model, as a page",
     )
+    return page
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)

@@ -201,12 +201,17 @@ def monitor(
 @command(app)
 def report(
     pipeline: Pipeline,
+    version: Annotated[int | None, typer.Option(help="The page of this version of the model.")] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Where to write the page.")] = None,
 ) -> Answer:
-    """Write one page that tells the story of a pipeline."""
+    """Write one page that tells the story of a pipeline, or all that is known of one version."""
     from pipelines.reporting.gather import write_report
+    from pipelines.reporting.model.gather import write_version
 
-    path = write_report(Home.at(), pipeline, output)
+    if version is None:
+        path = write_report(Home.at(), pipeline, output)
+    else:
+        path = write_version(Home.at(), pipeline, version, output)
     return {"report": str(path)}, lambda: out.print(f"The report is {path}", markup=False), 0
 
 

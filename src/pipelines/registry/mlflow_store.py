@@ -67,12 +67,18 @@ def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
         return str(client.get_experiment_by_name(pipeline).experiment_id)
 
 
-def run_link(home: Home, pipeline: str, run_id: str) -> str:
-    """Where MLflow shows a run: a Markdown link where a server runs, else the id."""
+def run_address(home: Home, pipeline: str, run_id: str) -> str | None:
+    """Where MLflow shows a run, None where no server runs."""
     uri = tracking_uri(home)
     if not uri.startswith("http"):
-        return f"`{run_id}`"
-    return f"[{run_id}]({uri}/#/experiments/{experiment_id(connect(home), home, pipeline)}/runs/{run_id})"
+        return None
+    return f"{uri}/#/experiments/{experiment_id(connect(home), home, pipeline)}/runs/{run_id}"
+
+
+def run_link(home: Home, pipeline: str, run_id: str) -> str:
+    """Where MLflow shows a run: a Markdown link where a server runs, else the id."""
+    address = run_address(home, pipeline, run_id)
+    return f"[{run_id}]({address})" if address else f"`{run_id}`"
 
 
 def log_metrics(client: MlflowClient, run_id: str, metrics: list[Metric]) -> None:

@@ -173,6 +173,11 @@ def log_attempt(
     return run_id
 
 
+def log_report(home: Home, run_id: str, page: Path) -> None:
+    """The page of the run's model as the artifact `report.html`; a later one takes its place."""
+    connect(home).log_text(run_id, page.read_text(encoding="utf-8"), "report.html")
+
+
 def log_parameters(client: MlflowClient, run: Run, parameters: dict[str, Any]) -> None:
     """Those that the run does not have: MLflow takes no second value, and how it runs may have changed."""
     from mlflow.entities import Param

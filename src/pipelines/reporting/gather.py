@@ -14,6 +14,7 @@ from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Attempt, Intake, TrainOutcome
 from pipelines.registration import open_pipeline
+from pipelines.reporting.model.gather import model_page
 from pipelines.reporting.page import render_report
 from pipelines.reporting.story import AttemptLine, BatchLine, Story
 from pipelines.training.folder import AttemptFolder
@@ -31,7 +32,7 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         metric=config.metric,
         higher_is_better=higher_is_better(config.metric),
         windows=ledger.windows(config.pipeline),
-        attempts=[attempt_line(row, reasons) for row in ledger.attempts(config.pipeline)],
+        attempts=[attempt_line(home, row, reasons, path.parent) for row in ledger.attempts(config.pipeline)],
         batches=[batch_line(home, intake, path.parent) for intake in ledger.intakes(config.pipeline)],
         champions=ledger.champions(config.pipeline),
         costs=promotion_costs(ledger.attempts(config.pipeline), ledger.champions(config.pipeline)),
@@ -55,12 +56,12 @@ def batch_line(home: Home, intake: Intake, folder: Path) -> BatchLine:
         counts=intake.counts,
         snapshot=None if intake.version is None else f"{batch.pipeline}@{intake.version}",
         refused=intake.report.refused if intake.report else None,
-        link=quote(os.path.relpath(page, folder)) if page.exists() else None,
+        link=relative(page, folder),
     )
 
 
-def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:
-    """One attempt as the page shows it; one that has not ended counts as failed until it does."""
+def attempt_line(home: Home, row: Any, reasons: dict[str, str], folder: Path) -> AttemptLine:
+    """One attempt as the page in `folder` shows it; one that has not ended counts as failed until it does."""
     attempt = Attempt.model_validate(row.attempt)
     outcome = TrainOutcome.model_validate(row.outcome) if row.outcome else None
     return AttemptLine(
@@ -75,6 +76,12 @@ def attempt_line(row: Any, reasons: dict[str, str]) -> AttemptLine:
         gates=outcome.gates if outcome else [],
         seconds=sum(outcome.seconds.values()) if outcome else 0.0,
         failure=outcome.reason if outcome else None,
+        link=relative(model_page(home, attempt.pipeline, attempt.id), folder),
         cost=stored_cost(row),
         trials=read_trials(AttemptFolder.of(attempt).trials),
     )
+
+
+def relative(page: Path, folder: Path) -> str | None:
+    """The link from a page in `folder` to another one, None where that is not there."""
+    return quote(os.path.relpath(page, folder)) if page.exists() else None

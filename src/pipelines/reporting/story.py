@@ -34,6 +34,7 @@ class AttemptLine(Record):
     seconds: float = 0
     cause_id: str | None = None
     failure: str | None = None
+    link: str | None = None  # from the page to that of the attempt's model, where there is one
     cost: Cost | None = None
     trials: list[Trial] = Field(default_factory=list)  # of its tuning
 

@@ -18,6 +18,29 @@ def number(value: float) -> str:
     return f"{value:.2e}"
 
 
+def digits(width: float) -> int:
+    """Decimals that a value with an interval of this width deserves: two digits of the width."""
+    if not math.isfinite(width) or width <= 0:
+        return 4
+    return min(8, max(0, 1 - math.floor(math.log10(width))))
+
+
+def with_interval(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """The three numbers to the same decimals, those that the interval allows."""
+    if not math.isfinite(low) or not math.isfinite(high) or max(abs(low), abs(high), abs(value)) >= 1e9:
+        return number(value), number(low), number(high)
+    places = digits(high - low)
+    return f"{value:,.{places}f}", f"{low:,.{places}f}", f"{high:,.{places}f}"
+
+
+def size(count: float) -> str:
+    """Bytes: `812 B`, `4.2 kB`, `1.31 GB`."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{number(count / unit)} {name}"
+    return f"{count:.0f} B"
+
+
 def day(moment: datetime) -> str:
     return f"{moment.day} {moment:%b}"
 

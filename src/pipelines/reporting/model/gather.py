@@ -1,0 +1,146 @@
+"""From an attempt to its page, under the pipeline's reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.clock import now
+from pipelines.costs import stored_cost
+from pipelines.errors import UsageError, writing
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import Attempt, Evaluation, GateVerdict, Snapshot, TrainOutcome
+from pipelines.registration import open_pipeline
+from pipelines.registry.mlflow_store import run_address
+from pipelines.reporting import words
+from pipelines.reporting.model.page import render_model
+from pipelines.reporting.model.story import Fact, ModelStory
+from pipelines.training.folder import AttemptFolder
+
+
+def model_page(home: Home, pipeline: str, attempt: str) -> Path:
+    """Where the page of an attempt lies, once it was evaluated."""
+    return (home.pipeline(pipeline).reports / "models" / f"{attempt}.html").absolute()
+
+
+def write_model(
+    home: Home,
+    evaluation: Evaluation,
+    verdicts: list[GateVerdict],
+    outcome: TrainOutcome,
+    output: Path | None = None,
+) -> Path:
+    """Write the page of an attempt that was evaluated, in full or not at all; its path."""
+    path = (output or model_page(home, outcome.pipeline, evaluation.attempt)).absolute()
+    page = render_model(tell_story(home, evaluation, verdicts, outcome))
+    waiting = path.with_name(f".{path.name}.part")
+    with writing("the page", path.parent, "nothing else was changed"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        waiting.write_text(page, encoding="utf-8")
+        waiting.replace(path)
+    return path
+
+
+def write_version(home: Home, pipeline: str, version: int, output: Path | None = None) -> Path:
+    """Write the page of a registered version anew, with what became of it since; its path.
+
+    Raises UsageError where there is no such version, or its evaluation was cleared away.
+    """
+    name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
+    attempt_id = ledger.trained(name, version).attempt
+    row, outcome = ledger.attempt(attempt_id), ledger.outcome(attempt_id)
+    evaluation = AttemptFolder.of(Attempt.model_validate(row.attempt)).read_evaluation() if row else None
+    if evaluation is not None and outcome is not None:
+        return write_model(home, evaluation, outcome.gates, outcome, output)
+    page = model_page(home, name, attempt_id)
+    if output is None and page.exists():
+        return page
+    raise UsageError(
+        f"What was measured of version {version} of {name} is not there any more: attempt {attempt_id} has no"
+        " evaluation in its folder.",
+        "MLflow has the page as the artifact report.html of the version's run.",
+    )
+
+
+def tell_story(
+    home: Home, evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome
+) -> ModelStory:
+    """What the ledger knows of an attempt, beside what was measured."""
+    ledger, pipeline = Ledger.open(home), outcome.pipeline
+    row = ledger.attempt(evaluation.attempt)
+    promotions = [p for p in ledger.promotions(pipeline) if p.attempt == evaluation.attempt]
+    run = str(outcome.model.get("run_id", ""))
+    cause = ledger.cause(outcome.cause) if outcome.cause else None
+    return ModelStory(
+        pipeline=pipeline,
+        evaluation=evaluation,
+        gates=verdicts,
+        generated=now(),
+        version=row.version if row else None,
+        promotion=promotions[-1] if promotions else None,
+        cost=outcome.cost or (stored_cost(row) if row else None),
+        seconds=outcome.seconds,
+        facts=[
+            *model_facts(evaluation, (row.config if row else None) or {}),
+            *data_facts(evaluation, row, outcome),
+            *([Fact(name="cause", value=f"{cause.kind}: {cause.reason}")] if cause else []),
+            *code_facts((row.environment if row else None) or {}),
+        ],
+        warnings=outcome.warnings,
+        run=(run_address(home, pipeline, run) or run) if run else None,
+    )
+
+
+# -------------------------------------------------------------------------------------------------- facts
+
+
+def model_facts(evaluation: Evaluation, config: dict[str, Any]) -> list[Fact]:
+    """What was trained, and on which question."""
+    kind = evaluation.kind or config.get("model", {}).get("kind", "")
+    found = [Fact(name="attempt", value=evaluation.attempt, code=True)]
+    found += [Fact(name="model", value=kind)] if kind else []
+    if target := config.get("data", {}).get("target"):
+        found.append(
+            Fact(name="question", value=f"{evaluation.task}: {target}, judged by {evaluation.metric}")
+        )
+    if changes := evaluation.signature_changes:
+        said = ", ".join(f"{column} {change}" for column, change in changes.items())
+        found.append(Fact(name="columns since the champion", value=said))
+    return found
+
+
+def data_facts(evaluation: Evaluation, row: Any, outcome: TrainOutcome) -> list[Fact]:
+    """From which rows."""
+    snapshot = Attempt.model_validate(row.attempt).snapshot if row else None
+    found = snapshot_facts(snapshot) if snapshot else []
+    counts = [
+        (name, outcome.dataset.get(name)) for name in ("read", "known", "accepted", "quarantined", "refused")
+    ]
+    said = ", ".join(f"{count:,} {name}" for name, count in counts if isinstance(count, int))
+    found += [Fact(name="last batch", value=said)] if said else []
+    split = (row.config or {}).get("split", {}) if row else {}
+    if split:
+        shares = ", ".join(f"{split[part]:.0%} {part}" for part in ("validation", "test") if part in split)
+        found.append(Fact(name="split", value=f"by {split.get('by', '?')}: {shares}"))
+    if evaluation.newest:
+        found.append(Fact(name="newest row", value=words.moment(evaluation.newest)))
+    return found
+
+
+def snapshot_facts(snapshot: Snapshot) -> list[Fact]:
+    return [
+        Fact(name="snapshot", value=f"{snapshot.id}, {snapshot.rows:,} rows"),
+        Fact(name="fingerprint", value=snapshot.fingerprint, code=True),
+    ]
+
+
+def code_facts(environment: dict[str, Any]) -> list[Fact]:
+    """With which code."""
+    found = []
+    if commit := environment.get("commit"):
+        found.append(Fact(name="code", value=commit, code=True))
+    packages = {"python": environment.get("python"), **environment.get("packages", {})}
+    if said := ", ".join(f"{name} {version}" for name, version in packages.items() if version):
+        found.append(Fact(name="packages", value=said))
+    return found
