@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from pipelines.evaluation.own import find_gates
 from pipelines.gates import judge, overall
 from pipelines.home import Home
 from pipelines.lock import one_at_a_time
@@ -25,6 +26,7 @@ from pipelines.registration import open_pipeline
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.processes import warm_driver
 from tasks.approval import request_approval
+from tasks.cards import publish_card
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
 from tasks.publishing import publish_judgment, publish_validation
@@ -47,6 +49,7 @@ def training(
     """
     home, watch = Home.at(), Stopwatch()
     config = open_pipeline(home, pipeline)
+    own_gates = find_gates(config)  # a mistake there is answered before anything is trained
     why = open_cause(home, config.pipeline, cause, reason)
 
     with one_at_a_time(home, config.pipeline), warm_driver():  # its imports pass while rows are read
@@ -71,7 +74,7 @@ def training(
         while promoted is None:  # once more where another became champion since: against that one
             # judgment ----------------------------------------------------------------------------
             evaluation = evaluate_model(config, attempt, trained, champion_to_beat(home, config.pipeline))
-            verdicts = judge(evaluation, config.gates)
+            verdicts = judge(evaluation, config.gates, own_gates)
             watch.lap("evaluate")
             run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
             outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
@@ -86,7 +89,10 @@ def training(
             row = plan_promotion(config, version, evaluation, why, verdicts)
             if config.gates.approval:
                 request_approval(config, home, row, mark_promoted(outcome, version))
-                return close_promotion(home, row, watch.seconds)
-            promoted = challenge(home, row, mark_promoted(outcome, version))
+                promoted = row
+            else:
+                promoted = challenge(home, row, mark_promoted(outcome, version))
             watch.lap("deploy")
-        return close_promotion(home, promoted, watch.seconds)
+        closed = close_promotion(home, promoted, watch.seconds)
+        publish_card(home, config, version.version)
+        return closed

@@ -1,11 +1,21 @@
 """The definition of a pipeline: `pipeline.yaml` as frozen models, with errors that name line and key."""
 
+from pipelines.config.amounts import Amount
 from pipelines.config.auditing import Audit, Review, Reviewed
+from pipelines.config.bounds import (
+    CalibrationGate,
+    FairnessGate,
+    FootprintGate,
+    LeakGate,
+    RobustnessGate,
+    SignatureGate,
+    SimplerGate,
+    SliceGate,
+)
 from pipelines.config.definition import PipelineConfig
 from pipelines.config.judging import (
     MEASURED,
     METRICS,
-    Amount,
     Approval,
     ChampionGate,
     Gates,
@@ -39,6 +49,7 @@ __all__ = [
     "Amount",
     "Approval",
     "Audit",
+    "CalibrationGate",
     "ChampionGate",
     "Check",
     "Column",
@@ -46,8 +57,11 @@ __all__ = [
     "Data",
     "DriftCheck",
     "Duration",
+    "FairnessGate",
+    "FootprintGate",
     "Format",
     "Gates",
+    "LeakGate",
     "Loader",
     "Measuring",
     "Metric",
@@ -58,6 +72,10 @@ __all__ = [
     "Retraining",
     "Review",
     "Reviewed",
+    "RobustnessGate",
+    "SignatureGate",
+    "SimplerGate",
+    "SliceGate",
     "Split",
     "Threshold",
     "Training",

@@ -113,6 +113,8 @@ class PipelineConfig(Section):
             raise ValueError("training.half_life: needs data.timestamp")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")
+        if self.gates.freshness and self.data.timestamp is None:
+            raise ValueError("gates.freshness: needs data.timestamp")
         if self.split.by == "group" and self.data.entity is None:
             raise ValueError("split.by: group needs data.entity, the column that tells the groups apart")
         if self.split.gap and self.split.by != "time":

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field
 
+from pipelines.config.amounts import Amount
+from pipelines.config.bounds import (
+    CalibrationGate,
+    FairnessGate,
+    FootprintGate,
+    LeakGate,
+    RobustnessGate,
+    SignatureGate,
+    SimplerGate,
+    SliceGate,
+)
+from pipelines.config.learning import Code
 from pipelines.config.measuring import Measuring
 from pipelines.config.sections import Section, Span
 from pipelines.records import Task
@@ -29,24 +40,13 @@ MEASURED: dict[Task, tuple[str, ...]] = {
 }
 
 
+Codes = Annotated[list[Code], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
+
+
 class Threshold(Section):
     metric: str
     at_least: float | None = None
     at_most: float | None = None
-
-
-class Amount(Section):
-    """In the metric's unit, written `0.02`, or a share of the champion's metric, written `1%`."""
-
-    value: float = Field(ge=0)
-    share: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def from_short_form(cls, value: Any) -> Any:
-        if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
-            return {"value": float(match[1]) / 100, "share": True}
-        return value if isinstance(value, dict | Amount) else {"value": value}
 
 
 class ChampionGate(Section):
@@ -75,6 +75,16 @@ class Gates(Section):
     thresholds: list[Threshold] = []
     champion: ChampionGate = ChampionGate()
     baseline: bool = True
+    simpler: SimplerGate | None = None
+    slices: SliceGate | None = None
+    signature: SignatureGate | None = SignatureGate()
+    fairness: FairnessGate | None = None
+    calibration: CalibrationGate | None = None
+    robustness: RobustnessGate | None = None
+    footprint: FootprintGate | None = None
+    freshness: Span | None = None  # age of the snapshot's newest row, at most
+    leak: LeakGate | None = LeakGate()
+    own: Codes = []  # functions from the evaluation, as a dictionary, to (verdict, reason)
     approval: Approval | None = None
 
 
@@ -91,6 +101,14 @@ def check_judging(task: Task, measures: Measuring, gates: Gates) -> None:
         check_metric(key, metric, task, (*known, *own))
     if gates.champion.metric == "coverage":
         raise ValueError("gates.champion: of coverage neither more nor less is better; take pinball")
+    lacking = {
+        "gates.slices: needs slices that are named under evaluation.slices": gates.slices
+        and not measures.slices,
+        "gates.fairness: needs columns under evaluation.groups": gates.fairness and not measures.groups,
+        "gates.calibration: a regression has no probabilities": gates.calibration and task == "regression",
+    }
+    if words := next((words for words, missing in lacking.items() if missing), None):
+        raise ValueError(words)
 
 
 def check_metric(key: str, metric: str, task: Task, known: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import VALUE, PipelineConfig
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Raised when other things are measured of the same model, so that what is kept of before is measured again.
-EVALUATION_VERSION = "2"
+EVALUATION_VERSION = "3"
 ROWS = 5_000  # that a function of which nothing is known is asked about
 DRAWS = 400  # of them: the standard error is then known to 4 %
 PER_ROWS = 1_000  # predictions that a value is stated for
@@ -90,6 +91,16 @@ def answered(
             yield pieces.pop()
     if whole:
         yield pd.concat(pieces, ignore_index=True)
+
+
+def find_gates(config: PipelineConfig) -> dict[str, Callable[[dict[str, Any]], object]]:
+    """The user's own gates by their reference. Each raises ConfigError where the user's function raises."""
+    found: dict[str, Callable[[dict[str, Any]], object]] = {}
+    for i, reference in enumerate(config.gates.own):
+        key = f"gates.own.{i}"
+        function = find_beside(config.folder, key, reference)
+        found[reference] = partial(run_own, config.folder, key, reference, function)
+    return found
 
 
 # ------------------------------------------------------------------------------------------------ metrics

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.config import ChampionGate
+from pipelines.config import ChampionGate, SimplerGate
 from pipelines.gates.champion import Question, amount, decide
-from pipelines.gates.words import number, span
+from pipelines.gates.words import number, span, worst
 from pipelines.records import Baseline, Difference, Evaluation, GateVerdict, Verdict
 
 
@@ -21,8 +21,7 @@ def judge_baselines(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
         else judge_baseline(evaluation, baseline, gate.level)
         for baseline in evaluation.baselines
     ]
-    verdicts = {verdict for verdict, _ in found}
-    verdict: Verdict = next((v for v in ("fail", "inconclusive") if v in verdicts), "pass")
+    verdict = worst([verdict for verdict, _ in found])
     return GateVerdict(name="baseline", verdict=verdict, reason=" ".join(words for _, words in found))
 
 
@@ -50,3 +49,24 @@ def against(evaluation: Evaluation, baseline: Baseline, difference: Difference) 
         f"{metric} {number(evaluation.metrics[metric])} against {number(baseline.metrics[metric])}"
         f" ({baseline.name}); better by {span(difference)} on {difference.rows:,} rows."
     )
+
+
+def judge_simpler(evaluation: Evaluation, gate: SimplerGate) -> GateVerdict:
+    """Whether the challenger is better than a linear model by more than the margin, worth its complexity."""
+    if evaluation.kind == "linear":
+        reason = "The challenger is itself a linear model."
+        return GateVerdict(name="simpler", verdict="pass", reason=reason)
+    metric, linear = evaluation.metric, next((b for b in evaluation.baselines if b.linear), None)
+    difference = linear.differences.get(metric) if linear else None
+    if linear is None or difference is None:
+        reason = f"{metric} could not be compared with a linear model."
+        return GateVerdict(name="simpler", verdict="inconclusive", reason=reason)
+    margin = amount(gate.margin, linear.metrics[metric])
+    verdict = decide(difference, Question(above=margin, effect=0.0, level=gate.level, strict=True))
+    rest = (
+        ""
+        if verdict == "pass"
+        else " A linear model is as good, as far as these rows can tell: `model: linear`."
+    )
+    words = f"{against(evaluation, linear, difference)} It must be better by {number(margin)}.{rest}"
+    return GateVerdict(name="simpler", verdict=verdict, reason=words)

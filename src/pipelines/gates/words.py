@@ -1,8 +1,10 @@
-"""How numbers are written in reasons."""
+"""How numbers are written in reasons, and what several verdicts make together."""
 
 from __future__ import annotations
 
-from pipelines.records import Interval
+from collections.abc import Collection
+
+from pipelines.records import Interval, Verdict
 
 
 def number(value: float) -> str:
@@ -11,3 +13,8 @@ def number(value: float) -> str:
 
 def span(interval: Interval) -> str:
     return f"{number(interval.value)} (95 % interval {number(interval.low)} to {number(interval.high)})"
+
+
+def worst(verdicts: Collection[Verdict]) -> Verdict:
+    """`fail` if any of them is, else `inconclusive` if any is, else `pass`."""
+    return "fail" if "fail" in verdicts else "inconclusive" if "inconclusive" in verdicts else "pass"
