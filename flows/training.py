@@ -51,7 +51,6 @@ def training(
     config = open_pipeline(home, pipeline)
     own_gates = find_gates(config)  # a mistake there is answered before anything is trained
     why = open_cause(home, config.pipeline, cause, reason)
-
     with one_at_a_time(home, config.pipeline), warm_driver():  # its imports pass while rows are read
         settle_pipeline(home, config.pipeline)
         if stale := stale_reason(home, why):
@@ -85,13 +84,10 @@ def training(
             # promotion ---------------------------------------------------------------------------
             keep_reference(config, attempt, trained)
             version = register_version(home, run_id, attempt, trained)
-            watch.lap("register")
             row = plan_promotion(config, version, evaluation, why, verdicts)
-            if config.gates.approval:
-                request_approval(config, home, row, mark_promoted(outcome, version))
-                promoted = row
-            else:
-                promoted = challenge(home, row, mark_promoted(outcome, version))
+            outcome = mark_promoted(outcome, version)
+            asked = request_approval(config, home, row, outcome) if config.gates.approval else None
+            promoted = row if asked else challenge(home, row, outcome)
             watch.lap("deploy")
         closed = close_promotion(home, promoted, watch.seconds)
         publish_card(home, config, version.version)
