@@ -6,7 +6,8 @@ import math
 
 from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
 from pipelines.audit.data import describe_probe, place_of_batch
-from pipelines.audit.evidence import Evidence
+from pipelines.audit.evidence import Evidence, VersionEvidence
+from pipelines.audit.infrastructure import gates_of
 from pipelines.audit.model import DAY, place_of_window, with_quality
 from pipelines.records import Footprint, WindowJudgment
 
@@ -105,25 +106,35 @@ def stability(evidence: Evidence) -> Found:
 
 
 def performance(evidence: Evidence) -> Found:
-    """Speed, memory and size of the champion were measured as those of the version before it were."""
+    """Speed, memory and size of the champion, against the version before it or the bounds of a gate."""
     found = measured(evidence)
     if isinstance(found, str):
         return found
     version, evaluation = found
-    old = evidence.before
-    if evaluation.footprint is None:
+    now, then = evaluation.footprint, footprint_of(evidence.before)
+    if now is None:
         return f"speed and memory of version {version.version} were not measured"
-    if old is None or old.evaluation is None or old.evaluation.footprint is None:
-        return f"there is no earlier version to compare version {version.version} with"
-    now, then = evaluation.footprint, old.evaluation.footprint
-    words = (
-        f"version {version.version} against {old.version}: one row in {now.latency_p50:.3g} ms"
-        f" ({then.latency_p50:.3g}), {now.rows_per_second:,.0f} rows/s ({then.rows_per_second:,.0f}),"
-        f" {now.memory_bytes / 1e6:,.0f} MB ({then.memory_bytes / 1e6:,.0f})"
+    words = f"version {version.version}: {describe_footprint(now)}"
+    if evidence.before is not None and then is not None:
+        words += f"; version {evidence.before.version}: {describe_footprint(then)}"
+        worse = worse_in(now, then)
+        trouble = f"over {WORSE:g} times worse: {listed(worse)}" if worse else None
+        return Proof(words=words, place=place_of(version), trouble=trouble)
+    bounds = [gate.reason for gate in gates_of(evidence) if gate.name == "footprint"]
+    if bounds:
+        return Proof(words=f"{words}; {bounds[0]}", place=place_of(version))
+    return f"{words}; there is no earlier version, and no gate, to hold it against"
+
+
+def footprint_of(version: VersionEvidence | None) -> Footprint | None:
+    return version.evaluation.footprint if version and version.evaluation else None
+
+
+def describe_footprint(found: Footprint) -> str:
+    return (
+        f"a row in {found.latency_p50:.3g} ms, {found.rows_per_second:,.0f} rows/s,"
+        f" {found.memory_bytes / 1e6:,.0f} MB"
     )
-    worse = worse_in(now, then)
-    trouble = f"over {WORSE:g} times worse: {listed(worse)}" if worse else None
-    return Proof(words=words, place=place_of(version), trouble=trouble)
 
 
 def worse_in(now: Footprint, then: Footprint) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pipelines.cards.publish import card_page, write_card
 from pipelines.clock import now
 from pipelines.costs import promotion_costs, stored_cost
 from pipelines.evaluation.metrics import higher_is_better
@@ -25,6 +26,9 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
     """Write the page of a pipeline, under the home folder unless told otherwise; its path."""
     config, ledger = open_pipeline(home, pipeline), Ledger.open(home)
     path = (output or home.pipeline(config.pipeline).reports / "report.html").absolute()
+    for row in ledger.attempts(config.pipeline):
+        if row.version is not None:
+            write_card(home, config, row.version)
     causes = ledger.causes(config.pipeline)
     reasons = {cause.id: cause.reason for cause in causes}
     story = Story(
@@ -37,6 +41,7 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         champions=ledger.champions(config.pipeline),
         costs=promotion_costs(ledger.attempts(config.pipeline), ledger.champions(config.pipeline)),
         causes=causes,
+        audit=relative(home.pipeline(config.pipeline).reports / "audit.html", path.parent),
         generated=now(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +82,7 @@ def attempt_line(home: Home, row: Any, reasons: dict[str, str], folder: Path) ->
         seconds=sum(outcome.seconds.values()) if outcome else 0.0,
         failure=outcome.reason if outcome else None,
         link=relative(model_page(home, attempt.pipeline, attempt.id), folder),
+        card=relative(card_page(home, attempt.pipeline, row.version), folder) if row.version else None,
         cost=stored_cost(row),
         trials=read_trials(AttemptFolder.of(attempt).trials),
     )

@@ -35,6 +35,7 @@ class AttemptLine(Record):
     cause_id: str | None = None
     failure: str | None = None
     link: str | None = None  # from the page to that of the attempt's model, where there is one
+    card: str | None = None  # to the card of its version
     cost: Cost | None = None
     trials: list[Trial] = Field(default_factory=list)  # of its tuning
 
@@ -64,4 +65,5 @@ class Story(Record):
     champions: list[Promotion] = Field(default_factory=list)
     causes: list[Cause] = Field(default_factory=list)
     costs: dict[int, Cost] = Field(default_factory=dict)  # of promotions, by their `seq`
+    audit: str | None = None  # from the page to that of the ML Test Score, where there is one
     generated: datetime
