@@ -1,0 +1,184 @@
+"""A card says what is stored, and what is not; in MLflow, too. Nothing that came from data is obeyed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.audit.gather import gather_evidence
+from pipelines.audit.reproductions import keep_reproduction
+from pipelines.audit.scoring import answer_all
+from pipelines.cards.card import ModelCard, gather_card
+from pipelines.cards.publish import publish_card, write_card
+from pipelines.cards.render import render_markdown, render_page, render_short
+from pipelines.cards.sections import card_sections
+from pipelines.config import PipelineConfig
+from pipelines.errors import UsageError
+from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.records import Cost, RowCounts
+from pipelines.registry.mlflow_store import connect, experiment_id
+from pipelines.reproduction import Reproduction, SameWeights
+from pipelines.training.folder import AttemptFolder
+from tests.pipelines.audit.made_up import NOON, evaluation, version
+from tests.pipelines.promotion.versions import CONFIG, NAME, add_version, plan, told
+
+EVIL = "<img src=x onerror=alert(1)> | [x](javascript:a)\x1b[31m\n# head"
+
+
+def card(**changed: Any) -> ModelCard:
+    found: dict[str, Any] = {
+        "pipeline": "rides",
+        "written": NOON,
+        "metric": "rmse",
+        "target": "rides",
+        "intended_use": ["planning of shifts"],
+        "limits": ["no holidays"],
+        "version": version(2, cost=Cost(cpu_seconds=12.5, processes=1)),
+        "types": {"zone": "category", "price": "number"},
+        "rows": RowCounts(read=2_003, known=0, accepted=2_000, quarantined=3),
+        "batches": 1,
+        "sources": ["data/week-01.csv"],
+    }
+    return ModelCard(**found | changed)
+
+
+def text_of(card: ModelCard, title: str) -> str:
+    section = next(s for s in card_sections(card) if s.title == title)
+    return " / ".join([*section.words, *(" ".join(row) for row in section.rows)])
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("Model details", "12.5 CPU s"),
+        ("Intended use", "planning of shifts"),
+        ("Training data", "read 2,003 = 0 known + 2,000 accepted + 3 quarantined"),
+        ("Training data", "zone category"),
+        ("Evaluation data", "400 rows that it has not learnt from"),
+        ("Metrics", "rmse 5.00 (95 % from 4.50 to 5.60) 8.00; better by 3.00"),
+        ("Slices", "zone = north named 40"),
+        ("Fairness", "lowest over highest selection rate 0.400 ± 0.040"),
+        ("Robustness", "missing zone 0.200"),
+        ("What it rests on", "zone 1.00 ± 0.200 0.500 0.30"),
+        ("Footprint", "one row in 1 ms"),
+        ("Gates", "baseline pass better by 3"),
+        ("Limits", "no holidays"),
+        ("Lineage", "rides@2"),
+        ("Decisions", "confirmed Ada passed baseline"),
+    ],
+)
+def test_a_card_says_what_is_stored(title: str, words: str) -> None:
+    assert words in text_of(card(), title)
+
+
+def test_what_nobody_wrote_or_measured_is_said() -> None:
+    bare = card(
+        intended_use=[],
+        limits=[],
+        version=version(2, evaluation=evaluation(slices=[], fairness=[]), outcome=None, reigns=[]),
+    )
+    assert "Nobody has written any" in text_of(bare, "Intended use")
+    assert "Nobody has written any" in text_of(bare, "Limits")
+    assert [text_of(bare, name) for name in ("Slices", "Fairness", "Gates")] == ["Not measured."] * 3
+    assert "never was champion" in text_of(bare, "Decisions")
+    gone = card(version=version(2, evaluation=None))
+    assert "does not have it any more" in text_of(gone, "Evaluation")
+    assert render_page(gone)
+
+
+def test_nothing_that_came_from_data_is_obeyed() -> None:
+    slices = [evaluation().slices[0].model_copy(update={"name": EVIL, "found": True})]
+    evil = card(
+        intended_use=[EVIL],
+        target=EVIL,
+        sources=[EVIL],
+        types={EVIL: "number"},
+        version=version(2, kind=EVIL, evaluation=evaluation(slices=slices)),
+    )
+    for text in (render_markdown(evil), render_page(evil), render_short(evil)):
+        assert "<img" not in text
+        assert "\x1b" not in text
+    for text in (render_markdown(evil), render_short(evil)):
+        assert "[x](" not in text
+        assert "\n# head" not in text
+    assert "worse than elsewhere where" in text_of(evil, "Limits")
+
+
+# ------------------------------------------------------------------------------------------------ stored
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Version 1 is registered, with its run and its evaluation, and champion."""
+    for name in ("MLFLOW_TRACKING_URI", "EVERGREEN_SERVING_URL"):
+        monkeypatch.setenv(name, "")
+    home = Home(tmp_path / "home")
+    home.mlflow.mkdir(parents=True)
+    shutil.copyfile(empty_store, home.mlflow / "mlflow.db")
+    (tmp_path / "pipeline.yaml").write_text(CONFIG.model_dump_json(exclude={"folder"}))
+    ledger = Ledger.open(home)
+    ledger.name_pipeline(NAME, tmp_path / "pipeline.yaml")
+    trained = add_version(home, 1)
+    client = connect(home)
+    run = client.create_run(experiment_id(client, home, NAME)).info.run_id
+    AttemptFolder(Path(trained.folder).parent).keep_evaluation(evaluation(metrics={"rmse": float("inf")}))
+    ledger.confirm(ledger.promote(plan(1, None), told(1).model_copy(update={"model": {"run_id": run}})))
+    return home
+
+
+def test_the_card_is_in_mlflow_with_the_versions_run(home: Home) -> None:
+    page = publish_card(home, used_for(["counting"]), 1)
+    assert page.with_suffix(".md").read_text().startswith("# Model card: trips, version 1")
+    client = connect(home)
+    found = client.get_model_version(NAME, "1")
+    assert "Intended use: counting" in found.description
+    run = Ledger.open(home).outcome(f"{NAME}-1")
+    assert run is not None
+    assert {a.path for a in client.list_artifacts(str(run.model["run_id"]))} == {
+        "model_card.md",
+        "model_card.html",
+    }
+
+
+def used_for(words: list[str]) -> PipelineConfig:
+    return PipelineConfig.model_validate(CONFIG.model_dump() | {"evaluation": {"intended_use": words}})
+
+
+def test_a_card_that_mlflow_does_not_take_is_written_all_the_same(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    connect(home).delete_model_version(NAME, "1")
+    assert publish_card(home, CONFIG, 1).exists()
+    assert "not in MLflow" in caplog.text
+
+
+def test_a_version_that_is_not_there_has_no_card(home: Home) -> None:
+    with pytest.raises(UsageError, match="no version 7"):
+        write_card(home, CONFIG, 7)
+
+
+def test_the_evidence_is_gathered_from_what_is_stored(home: Home) -> None:
+    again = Reproduction(
+        pipeline=NAME,
+        version=1,
+        attempt=f"{NAME}-1",
+        weights=SameWeights(equal=True, files={}, largest_difference=0.0),
+        metrics={},
+        environment={},
+        seconds=1.0,
+    )
+    keep_reproduction(home, again)
+    found = gather_evidence(home, CONFIG)
+    assert found.champion is not None
+    assert found.champion.inputs == ["x"]
+    assert found.champion.evaluation is not None
+    assert found.champion.evaluation.metrics == {"rmse": float("inf")}
+    assert [(r.version, r.agrees) for r in found.reproductions] == [(1, True)]
+    assert found.places["columns"].endswith("pipeline.yaml, line 1")
+    answers = {a.test: a for a in answer_all(found).answers}
+    assert answers["reproduction"].answer == "automated"
+    assert gather_card(home, CONFIG, 1).reproductions == found.reproductions
