@@ -21,7 +21,7 @@ def number(value: float) -> str:
 def digits(width: float) -> int:
     """Decimals that a value with an interval of this width deserves: two digits of the width."""
     if not math.isfinite(width) or width <= 0:
-        return 4
+        return 3
     return min(8, max(0, 1 - math.floor(math.log10(width))))
 
 
@@ -30,6 +30,10 @@ def with_interval(value: float, low: float, high: float) -> tuple[str, str, str]
     if not math.isfinite(low) or not math.isfinite(high) or max(abs(low), abs(high), abs(value)) >= 1e9:
         return number(value), number(low), number(high)
     places = digits(high - low)
+    if any(end and round(end, places) == 0 for end in (low, high)):
+        places += 1  # on which side of 0 an end lies can be seen
+    if not places and abs(value) < 100:
+        places = 1  # three digits of the value itself
     return f"{value:,.{places}f}", f"{low:,.{places}f}", f"{high:,.{places}f}"
 
 

@@ -122,7 +122,8 @@ def data_facts(evaluation: Evaluation, row: Any, outcome: TrainOutcome) -> list[
     split = (row.config or {}).get("split", {}) if row else {}
     if split:
         shares = ", ".join(f"{split[part]:.0%} {part}" for part in ("validation", "test") if part in split)
-        found.append(Fact(name="split", value=f"by {split.get('by', '?')}: {shares}"))
+        how = "at random" if split.get("by") == "random" else f"by {split.get('by')}"
+        found.append(Fact(name="split", value=f"{how}: {shares}"))
     if evaluation.newest:
         found.append(Fact(name="newest row", value=words.moment(evaluation.newest)))
     return found

@@ -11,6 +11,7 @@ from pipelines.reporting.model.strips import label, thinned
 
 WIDTH, HEIGHT = 420, 330
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 12, 44
+MOST_TICKS = 6
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,15 @@ class Axes:
 
 def axes(xs: Sequence[float], ys: Sequence[float], height: int = HEIGHT, width: int = WIDTH) -> Axes:
     """Axes of round numbers that hold all finite values."""
-    x_values, y_values = round_values(xs, 6), round_values(ys, 5)
+    x_values, y_values = round_values(xs), round_values(ys)
     x = linear(x_values[0], x_values[-1], LEFT, width - RIGHT)
     y = linear(y_values[0], y_values[-1], height - BOTTOM, TOP)
     return Axes(x, y, thinned(ticks(x, x_values)), ticks(y, y_values))
 
 
-def round_values(values: Sequence[float], most: int) -> list[float]:
+def round_values(values: Sequence[float]) -> list[float]:
     finite = [v for v in values if math.isfinite(v)]
-    return nice_ticks(min(finite), max(finite), most) if finite else [0.0, 1.0]
+    return nice_ticks(min(finite), max(finite), MOST_TICKS) if finite else [0.0, 1.0]
 
 
 def ticks(scale: Scale, values: Sequence[float]) -> list[Tick]:
