@@ -35,6 +35,28 @@ def test_number(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("numbers", "texts"),
+    [
+        ((0.912345, 0.9081, 0.9166), ("0.9123", "0.9081", "0.9166")),
+        ((0.0086, -0.00006, 0.0172), ("0.0086", "-0.0001", "0.0172")),  # below 0, if only just
+        ((62.32, 57.2, 70.9), ("62.3", "57.2", "70.9")),
+        ((1234.5, 1100.2, 1300.4), ("1,234", "1,100", "1,300")),
+        ((0.5, 0.5, 0.5), ("0.500", "0.500", "0.500")),
+        ((0.5, math.nan, math.nan), ("0.500", "\N{EN DASH}", "\N{EN DASH}")),
+    ],
+)
+def test_a_value_is_as_exact_as_its_interval(
+    numbers: tuple[float, float, float], texts: tuple[str, str, str]
+) -> None:
+    assert words.with_interval(*numbers) == texts
+
+
+@pytest.mark.parametrize(("count", "text"), [(812, "812 B"), (4200, "4.20 kB"), (1_310_000_000, "1.31 GB")])
+def test_size(count: float, text: str) -> None:
+    assert words.size(count) == text
+
+
+@pytest.mark.parametrize(
     ("start", "days", "text"),
     [
         (datetime(2025, 6, 7), 7, "7 \N{EN DASH} 13 Jun"),
