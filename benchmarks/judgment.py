@@ -1,6 +1,6 @@
 """The judgment's statistics: how fast the paired bootstrap is, and whether gates hold their level.
 
-    python benchmarks/judgment.py [--only speed|levels] [--rows 1000000] [--pairs 1000] [--sizes 100 400 1500]
+    python benchmarks/judgment.py [--only speed|levels] [--rows 1000000] [--pairs 1000] [--sizes 100 400]
 
 `speed`: 10,000 paired resamples of two models' answers to `--rows` rows, from the answers to the interval of
 the difference, each metric in a process of its own. Against it stand the floor, numpy's mean and variance of
@@ -159,7 +159,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--only", choices=["speed", "levels"])
-    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 400, 1_500])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[100, 400])
     parser.add_argument("--json", action="store_true")
     words = parser.parse_args()
     found: dict[str, Any] = {}
