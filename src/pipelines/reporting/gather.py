@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pipelines.cards.publish import card_page, write_card
 from pipelines.clock import now
@@ -15,6 +13,7 @@ from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Attempt, Intake, TrainOutcome
 from pipelines.registration import open_pipeline
+from pipelines.reporting.links import relative
 from pipelines.reporting.model.gather import model_page
 from pipelines.reporting.page import render_report
 from pipelines.reporting.story import AttemptLine, BatchLine, Story
@@ -86,8 +85,3 @@ def attempt_line(home: Home, row: Any, reasons: dict[str, str], folder: Path) ->
         cost=stored_cost(row),
         trials=read_trials(AttemptFolder.of(attempt).trials),
     )
-
-
-def relative(page: Path, folder: Path) -> str | None:
-    """The link from a page in `folder` to another one, None where that is not there."""
-    return quote(os.path.relpath(page, folder)) if page.exists() else None

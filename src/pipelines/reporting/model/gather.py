@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipelines.cards.publish import card_page
 from pipelines.clock import now
 from pipelines.costs import stored_cost
 from pipelines.errors import UsageError, writing
@@ -14,6 +15,7 @@ from pipelines.records import Attempt, Evaluation, GateVerdict, Snapshot, TrainO
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_address
 from pipelines.reporting import words
+from pipelines.reporting.links import relative
 from pipelines.reporting.model.page import render_model
 from pipelines.reporting.model.story import Fact, ModelStory
 from pipelines.training.folder import AttemptFolder
@@ -33,7 +35,9 @@ def write_model(
 ) -> Path:
     """Write the page of an attempt that was evaluated, in full or not at all; its path."""
     path = (output or model_page(home, outcome.pipeline, evaluation.attempt)).absolute()
-    page = render_model(tell_story(home, evaluation, verdicts, outcome))
+    story = tell_story(home, evaluation, verdicts, outcome)
+    card = card_page(home, outcome.pipeline, story.version) if story.version is not None else None
+    page = render_model(story.model_copy(update={"card": relative(card, path.parent) if card else None}))
     waiting = path.with_name(f".{path.name}.part")
     with writing("the page", path.parent, "nothing else was changed"):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,3 +30,4 @@ class ModelStory(Record):
     facts: list[Fact] = []
     warnings: list[str] = []
     run: str | None = None  # MLflow's address of the run
+    card: str | None = None  # the link to the version's model card

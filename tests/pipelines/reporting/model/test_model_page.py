@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cards.publish import card_page
 from pipelines.clock import now
 from pipelines.errors import UsageError
 from pipelines.home import Home
@@ -226,7 +227,12 @@ def test_the_page_of_a_version_says_what_became_of_it(known: tuple[Home, Attempt
             since=now(),
         )
     )
+    assert "the model card" not in write_version(home, "rides", 3).read_text()
+    card = card_page(home, "rides", 3)
+    card.parent.mkdir(parents=True)
+    card.write_text("a card")
     page = write_version(home, "rides", 3).read_text()
+    assert '<a href="../cards/3.html">the model card</a>' in page
     assert "rides, version 3" in page
     assert "champion since" in page
     AttemptFolder.of(attempt).evaluation.unlink()
