@@ -83,6 +83,7 @@ def tell_story(
         generated=now(),
         version=row.version if row else None,
         promotion=promotions[-1] if promotions else None,
+        waiting=outcome.status == "awaiting_approval",
         cost=outcome.cost or (stored_cost(row) if row else None),
         seconds=outcome.seconds,
         facts=[

@@ -92,7 +92,7 @@ def standing(story: ModelStory) -> str:
     """Since when it was champion, where it was promoted."""
     promotion = story.promotion
     if promotion is None:
-        return ""
+        return "; it waits for a person to approve it" if story.waiting else ""
     if promotion.state == "reverted":
         return f"; its promotion was undone: {promotion.undone or 'no reason is known'}"
     until = f" until {words.moment(promotion.until)}" if promotion.until else ""

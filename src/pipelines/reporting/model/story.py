@@ -25,6 +25,7 @@ class ModelStory(Record):
     attempt: Attempt | None = None
     version: int | None = None
     promotion: Promotion | None = None  # the last one of this version
+    waiting: bool = False  # for a person's approval
     cost: Cost | None = None
     seconds: dict[str, float] = {}  # by stage
     facts: list[Fact] = []

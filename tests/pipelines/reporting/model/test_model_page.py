@@ -79,6 +79,8 @@ def test_what_does_not_pass_stands_on_top() -> None:
     assert order == sorted(order)
     good = story(evaluation()).model_copy(update={"gates": story(evaluation()).gates[:1] * 2})
     assert "All 2 gates passed." in render_model(good)
+    waits = render_model(good.model_copy(update={"waiting": True}))
+    assert "All 2 gates passed; it waits for a person to approve it." in waits
 
 
 def test_values_are_as_exact_as_their_intervals() -> None:
