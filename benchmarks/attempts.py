@@ -76,13 +76,13 @@ def cluster(folder: Path) -> Iterator[None]:
     write_secret(folder / "ray-token")
     ports = dict(zip(("ray", "gcs", "client", "agent"), free_ports(4), strict=True))
     url = f"http://{LOOPBACK}:{ports['ray']}"
-    settings = ray_settings(Home(folder))
+    settings = ray_settings(Home(folder), url)
     with tempfile.TemporaryDirectory(prefix="evergreen-ray-", ignore_cleanup_errors=True) as place:
         head = start("head", ray_command(ports, Path(place)), folder / "log", child_environment(settings))
         try:
             if not wait_for_http(f"{url}/api/version", head, 120):
                 sys.exit((folder / "log").read_text()[-3000:])
-            set_environment({**settings, "EVERGREEN_RAY_JOBS": url})
+            set_environment(settings)
             yield
         finally:
             stop_all([head])

@@ -65,15 +65,19 @@ def stack_settings(home: Home, endpoints: dict[str, str]) -> dict[str, str]:
     return {
         "PREFECT_API_URL": f"{endpoints['prefect']}/api",
         "MLFLOW_TRACKING_URI": endpoints["mlflow"],
-        "EVERGREEN_RAY_JOBS": endpoints["ray"],
         "EVERGREEN_SERVING_URL": endpoints["serving"],
-        **ray_settings(home),
+        **ray_settings(home, endpoints["ray"]),
     }
 
 
-def ray_settings(home: Home) -> dict[str, str]:
-    """Token authentication, and the settings that take seconds off each training (see docs/decisions.md)."""
+def ray_settings(home: Home, url: str) -> dict[str, str]:
+    """Where the cluster answers, token authentication, and settings that take seconds off each training (see
+    docs/decisions.md)."""
     return {
+        "EVERGREEN_RAY_JOBS": url,
+        # What frees the workers of a driver that was killed looks for a cluster, and gives up where there are
+        # several on one machine.
+        "RAY_API_SERVER_ADDRESS": url,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(home.root / "ray-token"),
         "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1",

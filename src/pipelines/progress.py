@@ -53,6 +53,10 @@ class EpochLog:
 
 def describe_epoch(row: dict[str, Any]) -> str:
     """One epoch in words: `mlp: epoch 3 of at most 60, loss 0.51, rmse 4.2, 812,000 samples/s`."""
+    if row["model"] == "tuning":  # a trial, and the best one so far
+        words = [f"tuning: trial {row['epoch']} of at most {row['epochs']}", f"loss {row['loss']:.4g}"]
+        words.append(f"best {row['validation']:.4g}")
+        return ", ".join(words + left_words(row))
     words = [f"{row['model']}: epoch {row['epoch']} of at most {row['epochs']}", f"loss {row['loss']:.4g}"]
     if row.get("validation") is not None:
         words.append(f"validation {row['validation']:.4g}")
@@ -63,9 +67,11 @@ def describe_epoch(row: dict[str, Any]) -> str:
     for name, unit in (("cpu_percent", "CPU"), ("gpu_percent", "GPU")):
         if name in device:
             words.append(f"{unit} {device[name]:.0f} %")
-    if row.get("left"):
-        words.append(f"at most {row['left']:.0f} s left")
-    return ", ".join(words)
+    return ", ".join(words + left_words(row))
+
+
+def left_words(row: dict[str, Any]) -> list[str]:
+    return [f"at most {row['left']:.0f} s left"] if row.get("left") else []
 
 
 def epoch_table(rows: list[dict[str, Any]], most: int = 100) -> str:

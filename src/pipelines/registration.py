@@ -14,7 +14,7 @@ def open_pipeline(home: Home, pipeline: str) -> PipelineConfig:
 
     Raises ConfigError, UsageError.
     """
-    if Path(pipeline).suffix in {".yaml", ".yml"} or Path(pipeline).exists():
+    if Path(pipeline).suffix in {".yaml", ".yml"} or Path(pipeline).is_file():
         config = load_config(pipeline)
         Ledger.open(home).name_pipeline(config.pipeline, Path(pipeline))
         return config

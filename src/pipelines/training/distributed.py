@@ -12,6 +12,9 @@ from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.training.job import FitJob
 
 Workers = int | tuple[int, int]
+# How long elastic workers wait for room that was there a moment ago: a node that has just died still counts,
+# and then fewer are asked for.
+ROOM_SECONDS = "10"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
         datasets={"train": make_dataset(job)} if job.training.stream is True else None,
     )
     (job.place / FAILURE).unlink(missing_ok=True)  # an earlier driver's
+    if not isinstance(resources.workers, int):
+        set_environment({"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": ROOM_SECONDS})
     try:
         trainer.fit()
     except TrainingFailedError as error:
@@ -141,13 +146,16 @@ def run_config(job: FitJob) -> Any:
 
     path, files = storage(job)
     budget = job.training.failures
+    more = 10 * (budget + 1)  # elastic workers that find no room are no death, and are told so soon
     return RunConfig(
         name=job.name,
         storage_path=path,
         storage_filesystem=files,
         checkpoint_config=CheckpointConfig(num_to_keep=2),
         failure_config=FailureConfig(
-            max_failures=budget, controller_failure_limit=budget, max_preemption_failures=10 * (budget + 1)
+            max_failures=budget,
+            controller_failure_limit=budget if isinstance(job.training.workers, int | str) else more,
+            max_preemption_failures=more,
         ),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import sys
 import time
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.config import PipelineConfig
+from pipelines.config.learning import NETWORKS
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
 from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.progress import log
 from pipelines.records import Attempt, TrainedModel
-from pipelines.training.distributed import plan_resources
+from pipelines.training.distributed import connect_ray, plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import Fitted
 from pipelines.training.sole_worker import worker_ahead
@@ -42,6 +45,7 @@ def main(folder: AttemptFolder) -> int:
         folder.pid.write_text(str(os.getpid()))
         if folder.result.exists():
             return 0
+        tell_log()
         with Meter(folder, "driver"), folder.beating():
             return run(folder)
 
@@ -53,10 +57,16 @@ def wait_for_attempt() -> AttemptFolder | None:
     folder = AttemptFolder(Path(sys.stdin.read() or "/dev/null"))
     if not folder.root.is_dir():
         return None
-    with folder.log.open("ab") as log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
+    with folder.log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     return folder
+
+
+def tell_log() -> None:
+    """What is told of the course of things goes to standard error: the attempt's log, and Ray's."""
+    log.addHandler(logging.StreamHandler())
+    log.setLevel(logging.INFO)
 
 
 def arrange() -> None:
@@ -91,12 +101,14 @@ def run(folder: AttemptFolder) -> int:
         config = PipelineConfig.model_validate(spec["config"])
         attempt = Attempt.model_validate(spec["attempt"])
         resources = plan_resources(config.training)  # what cannot be had is said before anything is done
+        check_concurrent(config, folder)
         with worker_ahead(config, resources, folder):
             from pipelines.training.fitting import fit_attempt
 
             imported = time.time()
             fitted = fit_attempt(config, attempt, folder)
     except EvergreenError as error:
+        log.error("%s %s", error.message, error.hint or "")
         words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
         words["config"] = isinstance(error, ConfigError)
         write_whole(folder.error, json.dumps(words))
@@ -115,6 +127,17 @@ def run(folder: AttemptFolder) -> int:
     }
     write_result(folder, attempt, fitted, parts)
     return 0
+
+
+def check_concurrent(config: PipelineConfig, folder: AttemptFolder) -> None:
+    """Raise EvergreenError where a cluster can never run as many trials at a time as are asked for."""
+    if config.tuning and variable("RAY_ADDRESS") and not folder.tuned.exists():
+        from pipelines.training.tuning import alive_nodes, plan_trials
+
+        connect_ray()
+        plan_trials(
+            config.training, config.model.kind in NETWORKS or config.model.own, config.tuning, alive_nodes()
+        )
 
 
 def find_death(error: BaseException | None) -> str:
@@ -164,6 +187,7 @@ def write_result(folder: AttemptFolder, attempt: Attempt, fitted: Fitted, parts:
         parts={name: round(seconds, 3) for name, seconds in parts.items()},
     )
     write_whole(folder.result, trained.model_dump_json())
+    log.info("%s is trained: %s, %.1f s", attempt.id, fitted.kind, trained.seconds)
 
 
 def count_threads() -> int:

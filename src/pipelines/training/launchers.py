@@ -103,10 +103,12 @@ class RayJob:
 
     def start(self) -> None:
         before = len(self._ids())
-        log = shlex.quote(str(self.folder.log))
         command = shlex.join(driver_command(self.attempt.folder))
+        # Ray's dashboard shows what the job says, too. `tee` ends with the last of those who write to it.
+        keep = f'trap "" TERM; exec tee -a {shlex.quote(str(self.folder.log))}'
+        script = shlex.join(["bash", "-c", f"exec {command} > >({keep}) 2>&1"])
         name = self.attempt.id if before == 0 else f"{self.attempt.id}.{before}"
-        self._ask(lambda: self._submit(name, f"exec {command} >> {log} 2>&1"))
+        self._ask(lambda: self._submit(name, f"exec {script}"))
         self._active, self._asked = True, time.monotonic()
 
     def stop(self) -> None:

@@ -106,11 +106,7 @@ def let_go() -> None:
 
 
 def train_on_one(job: FitJob, resources: Resources) -> None:
-    """Train by the worker that waits, else by one for this fit alone. Raises what `SoleWorker.train` does."""
-    if _ahead:
-        return _ahead[0].train(job)
-    worker = SoleWorker(resources, AttemptFolder(job.root))
-    try:
-        return worker.train(job)
-    finally:
-        worker.end()
+    """Train by the worker that waits, else by one that waits then. Raises what `SoleWorker.train` does."""
+    if not _ahead:
+        _ahead.append(SoleWorker(resources, AttemptFolder(job.root)))
+    _ahead[0].train(job)

@@ -127,8 +127,8 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
     hold_meter(folder, f"trial-{config['number']}", gpus)
     trial = trial_job(whole, config["number"])
     trial.place.mkdir(parents=True, exist_ok=True)
-    before = [loss for t in read_trials(folder.trials) if t.number == config["number"] for loss in t.losses]
-    least = min(before, default=math.inf)
+    known = [loss for t in read_trials(folder.trials) if t.number == config["number"] for loss in t.losses]
+    least = min(known, default=math.inf)
 
     def tell(row: dict[str, Any]) -> None:
         nonlocal least
@@ -137,6 +137,8 @@ def run_trial(config: dict[str, Any], job: dict[str, Any], gpus: float) -> None:
 
     try:
         with AttemptFolder(trial.root).beating():  # boosting has no loop of ours that would
+            for row in AttemptFolder(trial.root).read_epochs()[len(known) :]:
+                tell(row)  # its driver died before it had written them down
             fitted = fit(with_settings(trial, config["settings"]), tell)
     except Exception as error:  # noqa: BLE001  (a trial may fail, the tuning goes on)
         tune.report({EPOCH: 0, BEST: math.inf, "failed": f"{type(error).__name__}: {error}"[:500]})

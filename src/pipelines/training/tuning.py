@@ -76,7 +76,7 @@ def search(job: FitJob, tuning: Tuning, folder: AttemptFolder, trials: TrialLog)
     # It warns of each trial that it finds no file that a logger would have written.
     logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.ERROR)
     connect_ray()
-    shares = plan_trials(job, tuning, alive_nodes())
+    shares = plan_trials(job.training, job.description.network, tuning, alive_nodes())
     log.info(
         "Tuning %s: up to %d trials%s, %d at a time",
         job.description.kind,
@@ -160,15 +160,15 @@ class Teller:
             file.write(json.dumps(row) + "\n")
 
 
-def plan_trials(job: FitJob, tuning: Tuning, nodes: list[dict[str, float]]) -> Shares:
+def plan_trials(training: Training, network: bool, tuning: Tuning, nodes: list[dict[str, float]]) -> Shares:
     """As many at a time as there are CPUs (or GPUs, where networks use them), the rest shared among them.
 
     `nodes` are the resources of each node. Raises EvergreenError where they can never give what is asked.
     """
     cpus = sum(int(node.get("CPU", 0)) for node in nodes)
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
-    each = min(1.0, gpus) if job.training.gpus == "auto" else float(job.training.gpus)
-    share = each if job.description.network else 0.0
+    each = min(1.0, gpus) if training.gpus == "auto" else float(training.gpus)
+    share = each if network else 0.0
     most = min(cpus, int(gpus / share)) if share else cpus
     asked = max(1, most) if tuning.concurrent == "auto" else tuning.concurrent
     if asked > most:

@@ -37,7 +37,7 @@ class Cluster:
     def settings(self) -> dict[str, str]:
         """What a caller of `fit_model` must know."""
         jobs = f"http://{LOOPBACK}:{self.ports['ray']}"
-        return {**ray_settings(self.home), **MANY_NODES, "EVERGREEN_RAY_JOBS": jobs}
+        return {**ray_settings(self.home, jobs), **MANY_NODES}
 
     def up(self) -> None:
         """Start all of it; again after it was killed, at the same address."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipelines.models.bundle import Description
 from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
 from pipelines.training.job import FitJob
 from pipelines.training.loop import train_here
+from pipelines.training.sole_worker import let_go, train_on_one
 from tests.pipelines.training.fitted import told_by, weights_of
 
 CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
@@ -124,7 +125,22 @@ def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strate
 
 
 @pytest.mark.faults
-def test_a_loss_that_is_no_number_ends_the_workers_at_once(cluster: None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("train", "workers"), [(train_on_one, 1), (train_on_workers, 2)])
+def test_a_loss_that_is_no_number_ends_the_workers_at_once(
+    cluster: None, tmp_path: Path, train: Callable[[FitJob, Resources], None], workers: int
+) -> None:
     job = job_of(tmp_path / "diverging", learning_rate=1e30, clip=None, failures=3)
     with pytest.raises(EvergreenError, match=r"epoch 1, batch \d of 5"):
-        train_on_workers(job, Resources(1, cpus=1))
+        train(job, Resources(workers, cpus=1))
+    let_go()
+
+
+@pytest.mark.faults
+def test_the_one_worker_learns_bit_for_bit_what_this_process_learns(cluster: None, tmp_path: Path) -> None:
+    here, there = job_of(tmp_path / "here"), job_of(tmp_path / "there")
+    train_here(here)
+    train_on_one(there, Resources(1, cpus=torch.get_num_threads()))
+    let_go()
+    expected, found = weights_of(here), weights_of(there)
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)

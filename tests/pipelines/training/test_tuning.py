@@ -152,7 +152,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
 def test_trials_share_what_there_is(nodes: Any, asked: Any, gpus: Any, shares: Any, job: FitJob) -> None:
     job = job.model_copy(update={"training": job.training.model_copy(update={"gpus": gpus})})
     there = [{"CPU": cpu, "GPU": gpu} for cpu, gpu in nodes]
-    assert plan_trials(job, Tuning(trials=5, concurrent=asked), there) == Shares(*shares)
+    assert plan_trials(job.training, True, Tuning(trials=5, concurrent=asked), there) == Shares(*shares)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_trials_share_what_there_is(nodes: Any, asked: Any, gpus: Any, shares: A
 def test_what_can_never_be_had_is_said(asked: Any, gpus: Any, words: str, job: FitJob) -> None:
     job = job.model_copy(update={"training": job.training.model_copy(update={"gpus": gpus})})
     with pytest.raises(EvergreenError, match=words):
-        plan_trials(job, Tuning(concurrent=asked), [{"CPU": 2.0}])
+        plan_trials(job.training, True, Tuning(concurrent=asked), [{"CPU": 2.0}])
 
 
 # ------------------------------------------------------------------------------------ what is known
