@@ -53,13 +53,14 @@ def policy(evidence: Evidence) -> Found:
         return found
     version, evaluation = found
     alone = {one.column: one.alone for one in evaluation.importances if one.alone is not None}
-    unknown = [name for name in version.inputs if name not in alone]
+    types = {name: one.get("type") for name, one in version.config.get("columns", {}).items()}
+    unknown = [name for name in version.inputs if name not in alone and types.get(name) != "time"]
     if unknown or not alone:
         return f"whether one feature does nearly all was not measured of {listed(unknown) or 'any'}"
     others = [name for name in version.inputs if name not in evidence.declared]
     most = max(alone, key=lambda name: alone[name])
     words = (
-        f"version {version.version} reads {counted(len(alone), 'declared column')};"
+        f"version {version.version} reads {counted(len(version.inputs), 'declared column')};"
         f" {most} tells most of the target by itself, {alone[most]:.2f} of 1"
     )
     trouble = f"not declared any more: {listed(others)}" if others else None

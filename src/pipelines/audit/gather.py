@@ -22,7 +22,7 @@ from pipelines.training.trials import read_trials
 
 MOST_BATCHES = 50  # the newest; whether checks run is seen from a few
 # Keys of the definition that answers point to.
-KEYS = ("columns", "validation", "evaluation", "gates", "model", "retraining", "audit")
+KEYS = ("columns", "gates", "retraining")
 
 
 def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
@@ -34,7 +34,7 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
     evidence = Evidence(
         pipeline=name,
         gathered=now(),
-        places={key: place_in(Path(file), (key,)) for key in KEYS},
+        places={".".join(keys): place_in(Path(file), keys) for keys in keys_of(config)},
         reviews=config.audit.reviews,
         declared=[*config.feature_columns, *filter(None, [config.data.timestamp])],
         retrains=policy,
@@ -46,6 +46,11 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
         predictions=count_predictions(home, name),
     )
     return with_measured(evidence)
+
+
+def keys_of(config: PipelineConfig) -> list[tuple[str, ...]]:
+    """The keys of a definition that answers point to, each as the way to it."""
+    return [*((key,) for key in KEYS), *(("audit", "reviews", name) for name in config.audit.reviews)]
 
 
 def with_measured(evidence: Evidence) -> Evidence:

@@ -66,7 +66,7 @@ def answer_one(evidence: Evidence, section: str, number: int, test: Test) -> Ans
     review = evidence.reviews.get(test.key)
     if review is not None and (isinstance(found, str) or found.by_hand):
         words = f"{review.by}, {review.at}: {review.note}"
-        found = Proof(words=words, place=evidence.places["audit"], by_hand=True)
+        found = Proof(words=words, place=evidence.places[f"audit.reviews.{test.key}"], by_hand=True)
     status: Status = "missing"
     if isinstance(found, Proof):
         status = "manual" if found.by_hand else "automated"

@@ -11,7 +11,7 @@ from pipelines.reporting.words import moment, number
 
 NOBODY = "Nobody has written any: `evaluation.{}` in the definition is the place."
 NOT_MEASURED = "Not measured."
-MOST_SOURCES = 10
+MOST_SOURCES = 4
 MOST_PROBES = 8
 
 
@@ -64,10 +64,11 @@ def use(card: ModelCard) -> Section:
 
 def training_data(card: ModelCard) -> Section:
     snapshot, more = card.version.attempt.snapshot, len(card.sources) - MOST_SOURCES
-    sources = ", ".join(card.sources[:MOST_SOURCES]) + (f" and {more} more" if more > 0 else "")
+    names = [uri.rstrip("/").rpartition("/")[2] for uri in card.sources[:MOST_SOURCES]]
+    sources = ", ".join(names) + (f" and {more} more" if more > 0 else "")
     words = [
         f"Snapshot {snapshot.id}: {snapshot.rows:,} rows, content {snapshot.fingerprint}.",
-        f"Of {card.batches:,} batches: {card.rows}.",
+        f"Of {card.batches:,} {'batch' if card.batches == 1 else 'batches'}: {card.rows}.",
         f"Sources: {sources}." if sources else "The sources are not known.",
         f"It reads {len(card.types)} columns and foretells {card.target}.",
     ]

@@ -118,7 +118,7 @@ def test_a_review_is_half_a_point_where_nothing_is_proved_and_no_more_where_it_i
     }
     assert answers["privacy"].points == 0.5
     assert answers["privacy"].found == "Grace, 2026-05-01: looked at it"
-    assert answers["privacy"].evidence == "pipeline.yaml, line 7"
+    assert answers["privacy"].evidence == "pipeline.yaml, line 4"
 
 
 def test_a_person_who_rolls_back_is_half_a_point_and_a_service_that_does_a_whole_one() -> None:
