@@ -14,6 +14,7 @@ from evergreen.approval import approve, reject
 from evergreen.audit import audit
 from evergreen.console import EXIT_CODES, Answer, command, err, out, require_stack, run_command
 from evergreen.data import data
+from evergreen.explain import explain
 from evergreen.history import history
 from evergreen.quarantine import ingest, quarantine
 from evergreen.reproduce import reproduce
@@ -219,6 +220,7 @@ command(app)(approve)
 command(app)(reject)
 command(app)(audit)
 command(app)(data)
+command(app)(explain)
 command(app)(history)
 command(app)(ingest)
 command(app)(quarantine)

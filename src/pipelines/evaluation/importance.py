@@ -93,7 +93,7 @@ def mean_shapley(bundle: Bundle, rows: pd.DataFrame) -> dict[str, float]:
 
 
 def shapley(
-    bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame
+    bundle: Bundle, rows: pd.DataFrame, background: pd.DataFrame, permutations: int = 1
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Shapley values (rows, columns, outputs) and what the background alone gives (outputs,).
 
@@ -120,7 +120,7 @@ def shapley(
     numbers = np.repeat(np.arange(len(values), dtype=np.float64)[:, None], len(bundle.inputs), axis=1)
     masker = shap.maskers.Independent(numbers[: len(background)], max_samples=len(background))
     explainer = shap.explainers.Permutation(answer, masker, seed=0)
-    found = explainer(numbers[len(background) :], max_evals=answers_a_row(bundle), silent=True)
+    found = explainer(numbers[len(background) :], max_evals=permutations * answers_a_row(bundle), silent=True)
     shape = (len(rows), len(bundle.inputs), -1)
     return np.asarray(found.values).reshape(shape), np.asarray(found.base_values[0]).reshape(-1)
 

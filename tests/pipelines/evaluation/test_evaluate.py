@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from pipelines import partition
-from pipelines.config import Gates
+from pipelines.config import Gates, Measuring
 from pipelines.data.storage import snapshots
 from pipelines.evaluation.answers import predict_test
 from pipelines.evaluation.baselines import trivial
-from pipelines.evaluation.champion import Opponent, ask_champion, compare_with_champion
+from pipelines.evaluation.champion import Opponent, ask_champion, compare_with_champion, signature_changes
 from pipelines.evaluation.evaluate import evaluate_model
 from pipelines.evaluation.footprint import try_alone
 from pipelines.gates import judge
@@ -48,7 +48,16 @@ def test_a_first_model_has_a_baseline_and_no_champion(done: Any) -> None:
     assert {v.name: v.verdict for v in judge(evaluation, done.config.gates)} == {
         "smoke": "pass",
         "baseline": "pass",
+        "leak": "pass",
     }
+    assert evaluation.kind == "gradient_boosting"
+    assert evaluation.footprint is not None
+    assert evaluation.newest == pd.Timestamp("2025-01-01") + pd.Timedelta(hours=599)
+    assert evaluation.signature_changes is None
+    assert {one.column for one in evaluation.importances} == {"at", "zone", "distance", "passengers"}
+    assert evaluation.importances[0].column == "distance"
+    assert [probe.failure for probe in evaluation.probes if probe.failure] == []
+    assert evaluation.plots.residuals is not None
 
 
 def test_predictions_in_pieces_are_those_of_the_whole(done: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,13 +73,22 @@ def test_predictions_in_pieces_are_those_of_the_whole(done: Any, monkeypatch: py
 
 def test_a_model_against_itself_is_no_worse(done: Any) -> None:
     champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
-    evaluation = evaluate_model(done.config, done.attempt, done.trained, champion)
+    sliced = Measuring(slices=["zone", "distance > 1e9"])
+    config = done.config.model_copy(update={"evaluation": sliced})
+    evaluation = evaluate_model(config, done.attempt, done.trained, champion)
+    parts = {part.name: part for part in evaluation.slices if not part.found}
+    assert {"zone = north", "zone = south", "zone = east", "zone is missing"} <= parts.keys()
+    assert parts["zone = north"].champion == parts["zone = north"].interval.value
+    assert set(parts["zone = north"].difference.bounds) == {0.0}
+    assert (parts["distance > 1e9"].rows, parts["distance > 1e9"].interval) == (0, None)
+    assert evaluation.signature_changes == {}
     assert evaluation.comparison is not None
     assert evaluation.comparison.champion_version == 3
     assert evaluation.comparison.champion_metrics == evaluation.metrics
     assert set(evaluation.comparison.differences["rmse"].bounds) == {0.0}
     gates = Gates.model_validate({"champion": {"margin": 0}})
-    assert judge(evaluation, gates)[-1].verdict == "pass"
+    said = {v.name: v.verdict for v in judge(evaluation, gates)}
+    assert (said["champion"], said["signature"]) == ("pass", "pass")
 
 
 def test_rows_that_the_champion_learnt_from_are_left_out(done: Any, table: Any, keep: Any) -> None:
@@ -99,11 +117,11 @@ def test_rows_that_the_champion_learnt_from_are_left_out(done: Any, table: Any, 
 
 def test_a_champion_that_was_touched_is_compared_with_nothing_and_that_is_said(done: Any) -> None:
     champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files={"model.json": "00"})
-    evaluation = evaluate_model(done.config, done.attempt, done.trained, champion)
-    assert evaluation.comparison is None
-    assert evaluation.no_comparison is not None
-    assert evaluation.no_comparison.champion_version == 3
-    assert "not the one recorded" in evaluation.no_comparison.reason
+    found = ask_champion(done.config, partition_snapshot(done.attempt.snapshot, done.config), champion)
+    assert isinstance(found, NoComparison)
+    assert found.champion_version == 3
+    assert "not the one recorded" in found.reason
+    assert signature_changes(done.trained, champion) is None
 
 
 def test_a_champion_of_other_columns_is_compared_with_nothing_and_they_are_named(
