@@ -33,12 +33,12 @@ def test_a_small_table_is_resampled_row_by_row() -> None:
 
 
 def test_intervals_of_many_rows_are_the_plain_bootstraps() -> None:
-    """250 plain draws know a spread to 5 %; the calibration error is apart on purpose, see `ece`."""
+    """150 plain draws know a spread to 6 %; the calibration error is apart on purpose, see `ece`."""
     rows = SINGLY + 2_000
     (target, first), (_, second) = answers(1, rows, 0.3), answers(2, rows, 0.6)
     a, b = (read_statistics("binary", target, frame) for frame in (first, second))
     rng, drawn = np.random.default_rng(3), []
-    for _ in range(250):
+    for _ in range(150):
         picked = rng.integers(0, rows, rows)
         again = [read_statistics("binary", target.iloc[picked], f.iloc[picked]) for f in (first, second)]
         drawn.append([[s[name].value for name in a] for s in again])
@@ -48,8 +48,8 @@ def test_intervals_of_many_rows_are_the_plain_bootstraps() -> None:
             continue
         found = compare(name, {"a": a[name], "b": b[name]}, resamples)
         apart = found.draws["a"] - found.draws["b"]
-        assert found.draws["a"].std() == pytest.approx(known[:, 0, i].std(), rel=0.15), name
-        assert apart.std() == pytest.approx((known[:, 0, i] - known[:, 1, i]).std(), rel=0.15), name
+        assert found.draws["a"].std() == pytest.approx(known[:, 0, i].std(), rel=0.2), name
+        assert apart.std() == pytest.approx((known[:, 0, i] - known[:, 1, i]).std(), rel=0.2), name
         interval = found.interval("a")
         ends = np.quantile(known[:, 0, i], [0.025, 0.975])
         assert (interval.low, interval.high) == pytest.approx(ends, abs=0.6 * known[:, 0, i].std()), name
