@@ -49,6 +49,8 @@ def evaluate_model(
     golden = next(rows.pieces("test")).head(GOLDEN)
     with ThreadPoolExecutor(1) as beside:  # a clean process takes seconds to import what it needs
         alone = beside.submit(try_alone, trained, golden, predictions.head(len(golden)))
+        if config.gates.footprint:
+            alone.result()  # nothing else may slow it down
         baselines = predict_baselines(config, rows, bundle)
         measured = measure_answers(config, rows, {CHALLENGER: predictions, **baselines})
         met = ask_champion(config, rows, champion)
