@@ -97,6 +97,8 @@ def ended(folder: AttemptFolder) -> dict[int, Trial]:
 def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> None:
     rates = {"choices": [0.002, 0.02, 1e30]}  # one of them is too much
     space = {"width": [8, 24], "depth": [1, 2], "learning_rate": rates}
+    from pipelines.training.trial_hooks import FEWEST
+
     config, attempt, folder = plan(tuning={"trials": 7, "concurrent": 1, "space": space})
     first = drive(folder)
     while len(ended(folder)) < 2:
@@ -122,6 +124,8 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert {name: model[name] for name in ("width", "depth", "dropout")} == {
         name: best.settings[name] for name in ("width", "depth", "dropout")
     }
+    halved = [t for t in after.values() if t.status == "stopped early"]
+    assert all(len(t.losses) >= FEWEST for t in halved), "no epoch of a trial that went on is missing"
     failed = [t for t in after.values() if t.status == "failed"]
     assert {t.settings["learning_rate"] for t in failed} == {1e30}
     assert all("loss" in str(t.reason) for t in failed)
