@@ -103,7 +103,8 @@ def rounded(value: float, places: int) -> str:
     """As many decimals as the value beside it has, where that is a plain number."""
     if not math.isfinite(value) or places < 0 or abs(value) >= 1e9:
         return number(value)
-    return f"{value:,.{places}f}"
+    text = f"{value:,.{places}f}"
+    return text if text.strip("-0.,") else text.removeprefix("-")  # no "-0.00"
 
 
 # -------------------------------------------------------------------------------------------- differences

@@ -21,6 +21,7 @@ from pipelines.records import (
     Curve,
     GateVerdict,
     Importance,
+    NoComparison,
     Plots,
     Probe,
     Promotion,
@@ -138,6 +139,15 @@ def test_odd_values_do_not_break_it() -> None:
     assert "175 columns that matter less are left out" in page
     assert '="nan' not in page
     assert '="inf' not in page
+
+
+def test_a_champion_that_cannot_answer_is_named_on_top() -> None:
+    found = evaluation().model_copy(
+        update={"comparison": None, "no_comparison": NoComparison(champion_version=4, reason="<i>gone</i>")}
+    )
+    page = render_model(story(found))
+    assert "Version 4 cannot answer: &lt;i&gt;gone&lt;/i&gt;" in page
+    assert page.index("cannot answer") < page.index('id="h-metrics"')
 
 
 def test_slices_without_rows_are_listed() -> None:
