@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipelines.cards.card import ModelCard
+from pipelines.config.searching import OF_MODEL
 from pipelines.costs import describe_cost
 from pipelines.records import Difference, Evaluation, Interval, Promotion, Rate, Record
 from pipelines.reporting.words import moment, number
@@ -46,12 +47,15 @@ def card_sections(card: ModelCard) -> list[Section]:
 def details(card: ModelCard) -> Section:
     version, config = card.version, card.version.config
     model = config.get("model", {})
-    settings = ", ".join(f"{k} {v}" for k, v in model.items() if k != "kind" and v not in (None, []))
+    kind = "own" if ":" in version.kind else version.kind
+    settings = ", ".join(
+        f"{k} {v}" for k, v in model.items() if kind in OF_MODEL.get(k, ()) and v is not None
+    )
     rows = [
         ["kind", version.kind],
         ["task", f"{config.get('task', '')}: {card.target}"],
         ["trained", moment(version.started) + " UTC"],
-        ["settings", settings],
+        ["settings", settings or "none"],
         ["tuning", f"{version.trials} trials" if version.trials else "none"],
         ["cost", describe_cost(version.cost) or "unknown"],
     ]
