@@ -119,6 +119,22 @@ def test_an_error_names_file_line_and_key(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("review", "words"),
+    [
+        ("privacy: {by: ' ', at: 2026-05-01, note: fine}", "audit.reviews.privacy.by: "),
+        ("privacy: {by: Ada, at: 2026-05-01, note: ''}", "audit.reviews.privacy.note: "),
+        ("privacy: {by: Ada, at: 2999-01-01, note: fine}", "privacy.at: this day lies ahead"),
+        ("privacy: {by: Ada, at: soon, note: fine}", "audit.reviews.privacy.at: "),
+        ("secrecy: {by: Ada, at: 2026-05-01, note: fine}", "'privacy'"),
+    ],
+)
+def test_a_review_has_a_name_a_day_that_has_been_and_a_note(tmp_path: Path, review: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="line 21") as refused:
+        load(tmp_path, f"{SOUND}audit:\n  reviews:\n    {review}\n")
+    assert words in refused.value.message
+
+
 def test_a_margin_is_a_number_or_a_share_and_comes_back_as_it_was(tmp_path: Path) -> None:
     text = SOUND.replace("gates:\n", "gates:\n  champion: {margin: 2.5%, improvement: 0.3, metric: value}\n")
     config = load(tmp_path, text + "evaluation: {metrics: [own:profit], value: own:money}\n")
