@@ -21,7 +21,7 @@ from pipelines.records import Snapshot, TrainedModel
 from pipelines.registry.aliases import champion_alias, has_version, point_aliases
 from pipelines.registry.mlflow_dataset import snapshot_input
 from pipelines.registry.mlflow_store import connect, fetch_model, register_version
-from pipelines.registry.run_log import log_attempt
+from pipelines.registry.run_log import log_attempt, log_report
 
 
 class Logged:
@@ -75,6 +75,15 @@ def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> N
     assert {"gates.json", "evaluation.json"} <= files
     gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]
     assert [g["name"] for g in gates] == [v.name for v in logged.verdicts]
+
+
+def test_the_run_has_the_page_of_the_last_judgment(logged: Logged, tmp_path: Path) -> None:
+    page = tmp_path / "a-1.html"
+    for words in ("first", "à la fin"):
+        page.write_text(words, encoding="utf-8")
+        log_report(logged.home, logged.run_id, page)
+    kept = connect(logged.home).download_artifacts(logged.run_id, "report.html")
+    assert Path(kept).read_text(encoding="utf-8") == "à la fin"
 
 
 def test_the_snapshot_is_the_run_s_dataset(logged: Logged) -> None:
