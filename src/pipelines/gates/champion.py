@@ -14,19 +14,24 @@ from dataclasses import dataclass
 from pipelines.config import Amount, ChampionGate
 from pipelines.gates.power import ENOUGH, bound, chance, fewest_rows, mcnemar, rows_needed
 from pipelines.gates.words import number, span
-from pipelines.records import Comparison, Difference, Evaluation, GateVerdict, Verdict
+from pipelines.records import LEVELS, Comparison, Difference, Evaluation, GateVerdict, Verdict
 
+LEAST = 30  # rows: of fewer, errors that are not normal pass at more than the level (docs/judgment.md)
 USUAL = 0.01  # the improvement that is asked about where none is stated: a share of the champion's metric
 
 
 @dataclass(frozen=True)
 class Question:
-    """Is the true difference above `above`? `effect` is the improvement for which power is reported."""
+    """Is the true difference above `above`? `effect` is the improvement for which power is reported.
+
+    On fewer than `least` rows nothing is decided.
+    """
 
     above: float
     effect: float
     level: float
     strict: bool  # a difference of exactly `above` is not enough
+    least: int = 0
 
 
 def judge_champion(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
@@ -69,9 +74,9 @@ def ask(gate: ChampionGate, champion: float) -> Question:
     improvement = gate.improvement
     if gate.rule == "superiority":
         effect = amount(improvement, champion) if improvement else USUAL * abs(champion)
-        return Question(0.0, effect, gate.level, strict=True)
+        return Question(0.0, effect, gate.level, strict=True, least=LEAST)
     effect = amount(improvement, champion) if improvement else 0.0
-    return Question(0.0 - amount(gate.margin, champion), effect, gate.level, strict=False)
+    return Question(0.0 - amount(gate.margin, champion), effect, gate.level, strict=False, least=LEAST)
 
 
 def amount(stated: Amount, champion: float) -> float:
@@ -81,9 +86,10 @@ def amount(stated: Amount, champion: float) -> float:
 
 def decide(difference: Difference, question: Question) -> Verdict:
     """Where the one-sided intervals lie: above the bound, below it, or neither."""
-    if too_few(difference, question.level):
+    if too_few(difference, question.level) and difference.rows < fewest_rows(question.level):
         return "inconclusive"
-    low, high = bound(difference, question.level), bound(difference, 1 - question.level)
+    level = LEVELS[0] if too_few(difference, question.level) else question.level
+    low, high = bound(difference, level), bound(difference, 1 - level)
     if not (math.isfinite(low) and math.isfinite(high)):
         return "inconclusive"
     if low > question.above or (low == question.above and not question.strict):
@@ -92,9 +98,10 @@ def decide(difference: Difference, question: Question) -> Verdict:
 
 
 def too_few(difference: Difference, level: float) -> bool:
-    """Whether the difference rests on so few rows that an interval means nothing.
+    """Whether the difference rests on so few rows that an interval at `level` means nothing.
 
-    Wins and losses need no such rule: their interval is made for few.
+    It is asked for the surest of the stored bounds then: resamples that lack those few rows are among those
+    that lie below it. Wins and losses need no such rule: their interval is made for few.
     """
     return difference.wins is None and difference.rests_on < fewest_rows(level)
 
@@ -133,12 +140,15 @@ def needed(difference: Difference, question: Question) -> str:
     rows = rows_needed(difference.rows, effect, difference.error, level)
     if rows is None:
         return "No number of rows decides that: state a margin or an improvement above 0."
-    if too_few(difference, level):
+    if difference.wins is None and difference.rows < question.least:
+        rows = max(rows, question.least)
+        return f"Fewer than {question.least} rows show nothing that can be relied on: about {rows:,} would be needed."
+    if too_few(difference, question):
         fewest = fewest_rows(level)
         rows = max(rows, math.ceil(difference.rows * fewest / max(difference.rests_on, 1.0)))
         return (
-            f"That rests on {difference.rests_on:.1f} rows, and fewer than {fewest} show nothing at this"
-            f" level: about {rows:,} rows would be needed."
+            f"That rests on {difference.rests_on:.1f} rows, and fewer than {fewest} must show it with"
+            f" {1 - LEVELS[0]:.2%} certainty: about {rows:,} rows would be needed."
         )
     if rows <= difference.rows:
         return f"The rows are enough for a chance of {ENOUGH:.0%}: it is probably less."

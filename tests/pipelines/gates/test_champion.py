@@ -91,11 +91,23 @@ def test_what_could_have_been_shown_is_said_and_what_would_be_needed() -> None:
     assert "state a margin or an improvement above 0" in never.reason
 
 
-def test_a_few_rows_show_nothing_however_far_apart() -> None:
-    few = compared(difference(9.0, 1.0, rows=200, rests_on=3.0))
+def test_a_few_rows_must_leave_no_doubt() -> None:
+    few = compared(difference(3.0, 1.0, rows=200, rests_on=3.0))
     found = judged(few, rule="superiority", improvement=5.0)
     assert found.verdict == "inconclusive"
-    assert "rests on 3.0 rows, and fewer than 5 show nothing at this level: about 334 rows" in found.reason
+    assert "rests on 3.0 rows, and fewer than 5 must show it with 99.99% certainty: about 334" in found.reason
+    clear = compared(difference(9.0, 1.0, rows=200, rests_on=3.0))
+    assert judged(clear, rule="superiority", improvement=5.0).verdict == "pass"
+    alone = compared(difference(9.0, 1.0, rows=4, rests_on=3.0))
+    assert judged(alone, rule="superiority", improvement=5.0).verdict == "inconclusive"
+
+
+def test_a_small_test_set_shows_nothing_whatever_the_models() -> None:
+    small = judged(compared(difference(9.0, 1.0, rows=29)), rule="superiority", improvement=9.0)
+    assert small.verdict == "inconclusive"
+    assert "Fewer than 30 rows show nothing that can be relied on: about 30 would be needed" in small.reason
+    assert judged(compared(difference(9.0, 1.0, rows=30)), rule="superiority").verdict == "pass"
+    assert judged(compared(describe_same(12))).verdict == "pass"  # the same model is no worse
 
 
 def test_wins_must_also_be_mcnemars() -> None:
