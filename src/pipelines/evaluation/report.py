@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pipelines.markdown import markdown_cell, markdown_table
-from pipelines.records import Evaluation, GateVerdict, TrainOutcome
+from pipelines.records import Evaluation, GateVerdict, GroupFairness, Interval, TrainOutcome
 
+MOST_FEATURES = 10
 SIGNS = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "❔ inconclusive"}
 
 
@@ -30,6 +31,65 @@ def render_judgment(
         markdown_table(
             ["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]
         ),
+        *examined(evaluation),
         f"MLflow run {mlflow_run}",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def examined(evaluation: Evaluation) -> list[str]:
+    """What is known beyond the metrics, a short table each; nothing of what was not measured."""
+    parts = []
+    if evaluation.slices:
+        parts.append(
+            markdown_table(["slice", "rows", evaluation.metric, "better than champion"], slices(evaluation))
+        )
+    if evaluation.fairness:
+        head = ["groups of", "selection ratio", "odds difference", "calibration difference"]
+        parts.append(markdown_table(head, [groups(found) for found in evaluation.fairness]))
+    if evaluation.importances:
+        head = ["column", f"{evaluation.metric} lost without it", "mean absolute Shapley value", "by itself"]
+        parts.append(markdown_table(head, features(evaluation)))
+    if failures := [probe for probe in evaluation.probes if probe.failure]:
+        rows = [[probe.name, probe.column or "", probe.failure or ""] for probe in failures]
+        parts.append(markdown_table(["changed rows", "column", "what was answered"], rows))
+    if taken := evaluation.footprint:
+        parts.append(
+            f"Loaded in {taken.load_seconds:.2g} s; a row takes {taken.latency_p50:.3g} ms (99 %:"
+            f" {taken.latency_p99:.3g} ms), {taken.memory_bytes / 1e6:.0f} MB of memory,"
+            f" {taken.size_bytes / 1e6:.1f} MB on disk."
+        )
+    return parts
+
+
+def slices(evaluation: Evaluation) -> list[list[str]]:
+    """Named ones first; those found are marked."""
+    return [
+        [
+            f"{part.name} (found)" if part.found else part.name,
+            f"{part.rows:,}",
+            span(part.interval),
+            span(part.difference),
+        ]
+        for part in evaluation.slices
+    ]
+
+
+def groups(found: GroupFairness) -> list[str]:
+    rates = (found.selection_ratio, found.odds_difference, found.calibration_difference)
+    return [found.column, *(f"{rate.value:.3g} ± {rate.error:.2g}" if rate else "-" for rate in rates)]
+
+
+def features(evaluation: Evaluation) -> list[list[str]]:
+    return [
+        [one.column, f"{one.permutation:.4g} ± {one.deviation:.2g}", number(one.shapley), number(one.alone)]
+        for one in evaluation.importances[:MOST_FEATURES]
+    ]
+
+
+def span(interval: Interval | None) -> str:
+    return f"{interval.value:.4g} ({interval.low:.4g} to {interval.high:.4g})" if interval else "-"
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"

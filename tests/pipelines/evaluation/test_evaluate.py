@@ -76,7 +76,7 @@ def test_a_model_against_itself_is_no_worse(done: Any) -> None:
     sliced = Measuring(slices=["zone", "distance > 1e9"])
     config = done.config.model_copy(update={"evaluation": sliced})
     evaluation = evaluate_model(config, done.attempt, done.trained, champion)
-    parts = {part.name: part for part in evaluation.slices if not part.found}
+    parts: dict[str, Any] = {part.name: part for part in evaluation.slices if not part.found}
     assert {"zone = north", "zone = south", "zone = east", "zone is missing"} <= parts.keys()
     assert parts["zone = north"].champion == parts["zone = north"].interval.value
     assert set(parts["zone = north"].difference.bounds) == {0.0}

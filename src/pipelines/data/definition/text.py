@@ -63,6 +63,10 @@ training:
 
 # tuning: {{trials: 20, time: 10 minutes}}    # a search for better settings before each training
 
+# evaluation:                # what else is looked at; docs/judgment.md has all of it, and the gates on it
+#   slices: [{slice}]
+#   intended_use: who may use the predictions, and what for
+
 # A challenger becomes champion if all of these hold.
 gates:
   thresholds:
@@ -106,6 +110,7 @@ def render(profile: Profile, data: dict[str, str], file: str, name: str) -> str:
         split="time" if by_time else "random",
         split_why="the newest rows judge the model, as in use" if by_time else "there is no time column",
         half_life=half_life_line(profile),
+        slice=slice_of(profile),
         threshold=threshold(profile),
         baseline="the mean" if profile.task == "regression" else "the most frequent class",
         window=window,
@@ -195,6 +200,15 @@ def half_life_line(profile: Profile) -> str:
         return ""
     days = max(14, round(profile.span.days / 4))
     return f"  half_life: {f'{days} days':<15}# a row this much older than the newest counts half\n"
+
+
+def slice_of(profile: Profile) -> str:
+    """A column worth a look by its groups: the first category that the model sees, else a number."""
+    kinds = [
+        [c.name for c in profile.columns if c.role == "feature" and c.type == kind]
+        for kind in ("category", "number")
+    ]
+    return next((scalar(names[0]) for names in kinds if names), scalar(profile.target))
 
 
 def threshold(profile: Profile) -> str:

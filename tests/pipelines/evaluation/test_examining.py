@@ -1,0 +1,237 @@
+"""Where a model is bad, to whom, what it rests on and what throws it off: on a model made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import ConfigError
+from pipelines.evaluation.baselines import last_value
+from pipelines.evaluation.champion import Opponent
+from pipelines.evaluation.fairness import measure_fairness
+from pipelines.evaluation.importance import measure_importances, shapley
+from pipelines.evaluation.leakage import skill_alone
+from pipelines.evaluation.plots import draw_plots
+from pipelines.evaluation.robustness import probe
+from pipelines.evaluation.sampling import draw_sample
+from pipelines.evaluation.slice_metrics import measure_slices
+from pipelines.evaluation.slices import named_slices, worst_slices
+from pipelines.partition import Partition, hold
+
+
+def definition(define: Any, **changed: Any) -> Any:
+    """Of the hand-made model's rows."""
+    types = {name: {"type": "number"} for name in ("x", "z", "idle", "y")} | {"kind": {"type": "category"}}
+    data = {"source": "t.csv", "target": "y"}
+    return define(columns=types, data=data, split={"by": "random"}, **changed)
+
+
+# ------------------------------------------------------------------------------------------------ slices
+
+
+def test_named_slices_are_groups_quarters_and_conditions(draw_rows: Any) -> None:
+    rows = draw_rows().rows
+    rows.loc[:9, "kind"] = None
+    found = {part.name: int(part.mask.sum()) for part in named_slices(rows, ["kind", "x", "x > 0 and z > 0"])}
+    assert found["kind is missing"] == 10
+    assert sum(n for name, n in found.items() if name.startswith("kind")) == 600
+    assert [n for name, n in found.items() if name.startswith("x from")] == [150] * 4
+    assert found["x > 0 and z > 0"] == int(((rows["x"] > 0) & (rows["z"] > 0)).sum())
+
+
+@pytest.mark.parametrize("condition", ["x + 1", "x > ", "kind > 3", "x.nothing()"])
+def test_a_condition_that_is_none_is_refused_with_the_columns(condition: str, draw_rows: Any) -> None:
+    with pytest.raises(ConfigError, match="neither a column nor a condition"):
+        named_slices(draw_rows().rows, [condition])
+
+
+def test_the_worst_slice_is_found_and_in_noise_there_is_none(draw_rows: Any) -> None:
+    rows = draw_rows().rows.drop(columns="y")
+    losses = np.random.default_rng(1).exponential(size=600)
+    assert worst_slices(rows, losses) == []
+    bad = (rows["kind"] == "b").to_numpy() & (rows["x"] > 0.7).to_numpy()
+    first = worst_slices(rows, losses + 3.0 * bad)[0]
+    assert first.found
+    assert first.name.startswith("kind = b, x from") or first.name.startswith("x from")
+    assert worst_slices(rows, losses + 3.0 * bad, most=0) == []
+
+
+def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
+    define: Any, draw_rows: Any
+) -> None:
+    sample = draw_rows()
+    worse = sample.answers + 4.0 * (sample.rows["kind"] == "b").to_numpy()[:, None]
+    fresh = (sample.rows["x"] < 1.0).to_numpy()
+    config = definition(define, evaluation={"slices": ["kind", "x > 9"], "find_slices": 0})
+    found: list[Any] = measure_slices(config, ["x", "kind"], sample, Opponent(3, worse, fresh))
+    a, b, none = found
+    assert (a.name, b.name) in {("kind = a", "kind = b"), ("kind = b", "kind = a")}
+    a, b = (a, b) if a.name == "kind = a" else (b, a)
+    assert a.difference.low == a.difference.high == 0.0  # the same answers on all of its rows
+    assert b.difference.low > 2
+    assert b.difference.rows == int((fresh & (sample.rows["kind"] == "b")).sum()) < b.rows
+    assert b.interval.low < b.interval.value < b.interval.high
+    assert (none.rows, none.interval, none.difference) == (0, None, None)
+
+
+def test_a_slice_of_one_class_has_no_auc(define: Any, draw_rows: Any) -> None:
+    sample = draw_rows("binary")
+    one = (sample.target == "yes").to_numpy()
+    rows = sample.rows.assign(x=np.where(one, 1.0, -1.0))
+    types = {"x": {"type": "number"}, "y": {"type": "category"}}
+    asked = {"slices": ["x > 0"], "find_slices": 0}
+    data = {"source": "t.csv", "target": "y"}
+    config = define("binary", columns=types, data=data, split={"by": "random"}, evaluation=asked)
+    changed = type(sample)(rows, sample.target, sample.answers, sample.places)
+    [part] = measure_slices(config, ["x"], changed, None)
+    assert (part.rows, part.interval) == (int(one.sum()), None)
+
+
+# ------------------------------------------------------------------------------------------------ fairness
+
+
+def test_groups_are_compared_by_what_they_get(draw_rows: Any) -> None:
+    """By hand: of 100 women 20 are selected, of 200 men 100; 10 of a third group are too few."""
+    group = pd.Series(["f"] * 100 + ["m"] * 200 + ["x"] * 10, name="sex", dtype=object)
+    said = ["yes"] * 20 + ["no"] * 80 + ["yes"] * 100 + ["no"] * 100 + ["no"] * 10
+    truth = ["yes"] * 40 + ["no"] * 60 + ["yes"] * 100 + ["no"] * 100 + ["no"] * 10
+    chance = np.where(np.array(said) == "yes", 0.9, 0.1)
+    answers = pd.DataFrame({"prediction": said, "p_no": 1 - chance, "p_yes": chance})
+    found: Any = measure_fairness(group, pd.Series(truth), answers)
+    by: dict[str, Any] = {one.group: one for one in found.groups}
+    assert by["sex = f"].selection.value == 0.2
+    assert by["sex = f"].true_positive.value == 0.5
+    assert by["sex = m"].false_positive.value == 0.0
+    assert by["sex = x"].true_positive is None
+    assert found.selection_ratio.value == pytest.approx(0.4)
+    assert (found.odds_difference.value, found.odds_difference.rows) == (0.5, 40)
+    assert found.calibration_difference.value == pytest.approx(0.14)
+    assert found.odds_difference.error == pytest.approx(np.sqrt(0.25 / 44 + (102 * 2) / 104**3), rel=1e-6)
+
+
+def test_one_group_alone_is_compared_with_nothing(draw_rows: Any) -> None:
+    sample = draw_rows("binary")
+    found = measure_fairness(pd.Series(["f"] * 600, name="sex"), sample.target, sample.answers)
+    assert (found.selection_ratio, found.odds_difference, found.calibration_difference) == (None, None, None)
+
+
+# ------------------------------------------------------------------------------------------------ features
+
+
+def test_importances_tell_what_the_model_uses(define: Any, hand_made: Any, draw_rows: Any) -> None:
+    sample = draw_rows()
+    found = measure_importances(definition(define), hand_made(), sample)
+    by: dict[str, Any] = {one.column: one for one in found}
+    assert [one.column for one in found][:2] in (["x", "kind"], ["kind", "x"])
+    assert by["idle"].permutation == by["idle"].shapley == 0.0
+    assert by["x"].shapley > by["z"].shapley > 0.0
+    assert 0.3 < by["x"].alone < 0.7 > by["z"].alone
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from(["regression", "binary"]))
+def test_shapley_values_sum_to_the_answer(hand_made: Any, draw_rows: Any, seed: int, task: str) -> None:
+    sample, model = draw_rows(task, rows=30, seed=seed), hand_made(task)
+    rows, background = sample.rows.iloc[:3], sample.rows.iloc[3:]
+    values, base = shapley(model, rows, background)
+    answers = model.predict(rows)["prediction" if task == "regression" else "p_yes"].to_numpy()
+    assert base + values[:, :, 0].sum(axis=1) == pytest.approx(answers)
+    if task == "regression":  # of a sum they are known: each column's own, less its mean
+        known = 3.0 * (rows["x"] - background["x"].mean())
+        assert values[:, 0, 0] == pytest.approx(known.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("task", "target"), [("regression", "y"), ("binary", "late"), ("multiclass", "band")]
+)
+def test_a_feature_that_knows_the_answer_is_seen(task: Any, target: str, table: Any) -> None:
+    rows = table(600)
+    rows["copy"] = rows["y"].rank() if task == "regression" else rows[target]
+    found = skill_alone(rows, rows[target], task, ["copy", "distance", "passengers", "zone"])
+    assert found["copy"] > 0.95 > found["distance"] > 0.3 > found["passengers"]
+    gone = skill_alone(rows.assign(copy=None), rows[target], task, ["copy"])
+    assert gone["copy"] < 0.05
+
+
+def test_changed_rows_are_answered_or_it_is_said_why_not(hand_made: Any, draw_rows: Any) -> None:
+    found: dict[Any, Any] = {(one.name, one.column): one for one in probe(hand_made(), draw_rows().rows)}
+    assert 0 < found["noise", None].change < 0.01
+    assert found["missing", "idle"].change == 0.0
+    assert found["missing", "kind"].change > 0.1
+    assert found["far above", "x"].change > 100
+    assert "no z at all" in found["missing", "z"].failure
+    assert "no z at all" in found["all missing", None].failure
+
+
+# ------------------------------------------------------------------------------------------------ plots
+
+
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_plots_are_few_finite_numbers(task: Any, draw_rows: Any) -> None:
+    sample = draw_rows(task, rows=3000)
+    plots: Any = draw_plots(task, sample)
+    if task == "regression":
+        assert len(plots.residuals.x) == len(plots.residuals.y) == 500
+        assert sum(plots.residual_bins.y) == 3000
+        assert len(plots.residual_bins.x) == len(plots.residual_bins.y) + 1
+        return
+    roc, pr = plots.roc["yes"], plots.pr["yes"]
+    assert len(roc.x) <= 100 >= len(pr.x)
+    assert (roc.x[0], roc.y[0], roc.x[-1], roc.y[-1], pr.x[-1]) == (0, 0, 1, 1, 1)
+    assert np.trapezoid(roc.y, roc.x) == pytest.approx(auc(sample), abs=0.002)
+    assert np.sum(plots.confusion.counts) == sum(plots.calibration.rows) == 3000
+    assert np.abs(np.subtract(plots.calibration.x, plots.calibration.y)).max() < 0.08
+
+
+def auc(sample: Any) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(sample.target == "yes", sample.answers["p_yes"]))
+
+
+def test_one_class_has_no_curve(draw_rows: Any) -> None:
+    sample = draw_rows("binary", rows=50)
+    same = type(sample)(sample.rows, pd.Series(["yes"] * 50, dtype=object), sample.answers, sample.places)
+    plots: Any = draw_plots("binary", same)
+    assert (plots.roc, plots.pr) == ({}, {})
+    assert np.sum(plots.confusion.counts) == 50
+
+
+# ------------------------------------------------------------------------------------------------ rows
+
+
+def test_a_sample_keeps_rows_and_answers_together(table: Any) -> None:
+    frame = table(900)
+    member = np.tile(np.array([0, 1, 2], dtype=np.int8), 300)
+    pieces = [frame.iloc[:200], frame.iloc[200:650], frame.iloc[650:]]
+    rows = Partition(lambda columns: (p if columns is None else p[columns] for p in pieces), member)
+    answers = rows.table("test", columns=["y"]).set_axis(["prediction"], axis=1)
+    sample = draw_sample(rows, "y", answers, most=50)
+    assert len(sample.rows) == 50
+    np.testing.assert_array_equal(sample.target, sample.answers["prediction"])
+    np.testing.assert_array_equal(sample.target, answers["prediction"].to_numpy()[sample.places])
+    few = sample.head(20)
+    np.testing.assert_array_equal(few.target, few.answers["prediction"])
+    assert len(draw_sample(rows, "y", answers).rows) == 300
+
+
+@pytest.mark.parametrize(("gap", "behind"), [("0 days", 1), ("3 hours", 3)])
+def test_the_last_value_is_the_newest_that_was_known_of_the_entity(
+    gap: str, behind: int, define: Any, table: Any
+) -> None:
+    frame = pd.concat([table(60), table(60, seed=2)], ignore_index=True)
+    frame = frame.assign(zone=["a"] * 60 + ["b"] * 60)
+    data = {"source": "t.csv", "target": "y", "timestamp": "at", "entity": "zone"}
+    config = define(data=data, split={"by": "time", "gap": gap})
+    member = np.where(np.arange(120) % 60 < 40, 0, 2).astype(np.int8)
+    rows = Partition(
+        hold(frame.sample(frac=1, random_state=1)), member[frame.sample(frac=1, random_state=1).index]
+    )
+    found = last_value(config, rows, 0.0)["prediction"]
+    expected = frame.groupby("zone")["y"].shift(behind)[found.index]
+    np.testing.assert_allclose(found, expected)
