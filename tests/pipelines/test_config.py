@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -247,3 +248,21 @@ def test_no_check(check: object) -> None:
 def test_a_definition_survives_being_kept(tmp_path: Path) -> None:
     config = load(tmp_path, SOUND)
     assert PipelineConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+@pytest.mark.parametrize(
+    ("gates", "words"),
+    [
+        ("slices: {}", "gates.slices: needs slices that are named under evaluation.slices"),
+        ("fairness: {odds_difference: 0.1}", "gates.fairness: needs columns under evaluation.groups"),
+        ("calibration: {ece: 0.1}", "gates.calibration: a regression has no probabilities"),
+        ("fairness: {}", "gates.fairness: expected selection_ratio"),
+        ("footprint: {size: 9 bananas}", "gates.footprint.size: "),
+        ("own: nothing", "gates.own.0: "),
+        ("leak: {verdict: perhaps}", "gates.leak.verdict: "),
+        ("freshness: 0 days", "gates.freshness: "),
+    ],
+)
+def test_a_gate_that_cannot_be_asked_is_refused(gates: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        load(tmp_path, SOUND.replace("gates:\n", f"gates:\n  {gates}\n"))

@@ -134,3 +134,19 @@ def test_another_function_asks_for_another_evaluation(measure: Any) -> None:
     assert own.fingerprint(config) != before
     plain = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"metrics": []})})
     assert own.fingerprint(plain) not in {before, own.fingerprint(config)}
+
+
+def test_gates_of_ones_own_lie_beside_the_definition(define: Any, tmp_path: Path) -> None:
+    (tmp_path / "rules.py").write_text(
+        "def slow(found):\n    return 'fail', found['rows']\n\ndef bad(found):\n    1 / 0\n"
+    )
+    config = define(gates={"own": ["rules:slow", "rules:bad"]}).model_copy(update={"folder": tmp_path})
+    found = own.find_gates(config)
+    assert found["rules:slow"]({"rows": 7}) == ("fail", 7)
+    with pytest.raises(
+        ConfigError, match=r"gates\.own\.1: rules:bad raised ZeroDivisionError.*rules\.py, line 5"
+    ):
+        found["rules:bad"]({})
+    missing = define(gates={"own": "rules:gone"}).model_copy(update={"folder": tmp_path})
+    with pytest.raises(ConfigError, match=r"gates\.own\.0: the module rules has no function 'gone'"):
+        own.find_gates(missing)
