@@ -75,7 +75,7 @@ class Compared:
         if self.metric == "accuracy":
             apart = influence + value  # 1, 0 or -1 a row
             return describe_wins(int((apart > 0.5).sum()), int((apart < -0.5).sum()), self.rows)
-        return describe(value, draws, influence)
+        return describe(value, draws, influence, of_labels=self.metric in OF_LABELS)
 
     @property
     def sign(self) -> int:

@@ -46,11 +46,19 @@ def measure_spread(influence: NDArray[np.float64]) -> Spread:
     return Spread(len(influence), *map(float, sums))
 
 
-def describe(value: float, draws: NDArray[np.float64], influence: NDArray[np.float64]) -> Difference:
-    """A difference with what its resamples (draws,) and the rows' influence on it (n,) say of it."""
+def describe(
+    value: float, draws: NDArray[np.float64], influence: NDArray[np.float64], of_labels: bool = False
+) -> Difference:
+    """A difference with what its resamples (draws,) and the rows' influence on it (n,) say of it.
+
+    Where it is of labels it rests on the rows whose labels differ. Else it rests on all of them, and few that
+    outweigh the others have widened its bounds already, by their skewness and kurtosis.
+    """
     spread = measure_spread(influence)
     bounds = find_bounds(draws, value, spread, LEVELS)
-    rests = spread.rests_on if spread.second else float(spread.rows * (value != 0))
+    rests = (
+        spread.rests_on if of_labels and spread.second else spread.rows * float(value != 0 or not of_labels)
+    )
     return make(value, spread.rows, float(draws.std(ddof=1)), rests, bounds)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pipelines.config import Amount, ChampionGate
 from pipelines.gates.power import ENOUGH, bound, chance, fewest_rows, mcnemar, rows_needed
 from pipelines.gates.words import number, span
-from pipelines.records import LEVELS, Comparison, Difference, Evaluation, GateVerdict, Verdict
+from pipelines.records import Comparison, Difference, Evaluation, GateVerdict, Verdict
 
 LEAST = 30  # rows: of fewer, errors that are not normal pass at more than the level (docs/judgment.md)
 USUAL = 0.01  # the improvement that is asked about where none is stated: a share of the champion's metric
@@ -86,10 +86,9 @@ def amount(stated: Amount, champion: float) -> float:
 
 def decide(difference: Difference, question: Question) -> Verdict:
     """Where the one-sided intervals lie: above the bound, below it, or neither."""
-    if too_few(difference, question.level) and difference.rows < fewest_rows(question.level):
+    if too_few(difference, question):
         return "inconclusive"
-    level = LEVELS[0] if too_few(difference, question.level) else question.level
-    low, high = bound(difference, level), bound(difference, 1 - level)
+    low, high = bound(difference, question.level), bound(difference, 1 - question.level)
     if not (math.isfinite(low) and math.isfinite(high)):
         return "inconclusive"
     if low > question.above or (low == question.above and not question.strict):
@@ -97,13 +96,14 @@ def decide(difference: Difference, question: Question) -> Verdict:
     return "fail" if high < question.above or (high == question.above and question.strict) else "inconclusive"
 
 
-def too_few(difference: Difference, level: float) -> bool:
-    """Whether the difference rests on so few rows that an interval at `level` means nothing.
+def too_few(difference: Difference, question: Question) -> bool:
+    """Whether the difference rests on so few rows that an interval means nothing.
 
-    It is asked for the surest of the stored bounds then: resamples that lack those few rows are among those
-    that lie below it. Wins and losses need no such rule: their interval is made for few.
+    Wins and losses need no such rule: their interval is made for few. The same answers need no interval.
     """
-    return difference.wins is None and difference.rests_on < fewest_rows(level)
+    if difference.wins is not None or (difference.error == 0 and difference.rests_on == difference.rows):
+        return False
+    return difference.rests_on < fewest_rows(question.level) or difference.rows < question.least
 
 
 def by_wins(difference: Difference, question: Question) -> bool:
@@ -142,13 +142,14 @@ def needed(difference: Difference, question: Question) -> str:
         return "No number of rows decides that: state a margin or an improvement above 0."
     if difference.wins is None and difference.rows < question.least:
         rows = max(rows, question.least)
-        return f"Fewer than {question.least} rows show nothing that can be relied on: about {rows:,} would be needed."
+        least = f"Fewer than {question.least} rows show nothing that can be relied on"
+        return f"{least}: about {rows:,} would be needed."
     if too_few(difference, question):
         fewest = fewest_rows(level)
         rows = max(rows, math.ceil(difference.rows * fewest / max(difference.rests_on, 1.0)))
         return (
-            f"That rests on {difference.rests_on:.1f} rows, and fewer than {fewest} must show it with"
-            f" {1 - LEVELS[0]:.2%} certainty: about {rows:,} rows would be needed."
+            f"That rests on {difference.rests_on:.1f} rows, and fewer than {fewest} show nothing at this"
+            f" level: about {rows:,} rows would be needed."
         )
     if rows <= difference.rows:
         return f"The rows are enough for a chance of {ENOUGH:.0%}: it is probably less."

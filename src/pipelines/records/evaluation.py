@@ -28,8 +28,9 @@ class Difference(Interval):
     """By how much one model is better than another on the same rows, in the metric's unit; above 0 is better.
 
     error: standard error. bounds: one-sided, at LEVELS: the truth lies below bounds[i] with chance LEVELS[i].
-    rests_on: how many rows make the difference, counted by their weight; a few of them show nothing, however
-    large the difference. wins, losses: of accuracy, rows that only the one, or only the other, got right.
+    rests_on: of a metric of labels, how many rows make the difference, counted by their weight: a few of them
+    show nothing, however large it is; of others all rows.
+    wins, losses: of accuracy, rows that only the one, or only the other, got right.
     """
 
     rows: int
