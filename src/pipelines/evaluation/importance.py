@@ -25,7 +25,7 @@ REPEATS = 3
 MOST_PERMUTED = 60  # columns; of more, those that tell the most by themselves
 BACKGROUND = 10  # rows that stand for "not known" in a Shapley value
 ANSWERS = 16_000  # of the model that Shapley values of all columns may cost
-LEAST_EXPLAINED, MOST_EXPLAINED = 5, 100
+LEAST_EXPLAINED, MOST_EXPLAINED = 5, 40
 
 Score = Callable[["pd.Series", "pd.DataFrame"], float]  # higher is better
 
