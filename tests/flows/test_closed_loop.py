@@ -19,12 +19,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 def test_the_demo_closes_the_loop(city: City) -> None:
     code, history = city.evergreen("history", "rides")
     assert code == 0
-    assert [c["version"] for c in history["champions"]] == [1, 2]
-    first, second = history["champions"]
+    assert [c["version"] for c in history["champions"]] == [1, 2, 1, 2], "a change, then a practised rollback"
+    first, second = history["champions"][:2]
     assert first["until"] == second["since"]
     assert second["cause"] == history["attempts"][1]["cause"]
     assert "Window from 2025-06-07" in second["why"]
     assert "one change started one training, by the automation" in city.log
+
+
+def test_the_example_reaches_the_highest_band_in_every_section(city: City) -> None:
+    code, answer = city.evergreen("audit", "rides")
+    assert code == 0
+    assert min(answer["sections"].values()) == answer["score"] > 5, answer
+    assert "exceptional" in answer["band"]
+    assert {a["test"] for a in answer["answers"] if a["answer"] == "missing"} == {"canary"}
 
 
 def test_judging_again_changes_nothing(city: City) -> None:
