@@ -38,6 +38,6 @@ class Review(Section):
 
 
 class Audit(Section):
-    """Reviews by the test that they answer; `evergreen audit` counts each as half of one that runs by itself."""
+    """Reviews by the test that they answer; each counts half of one that runs by itself."""
 
     reviews: dict[Reviewed, Review] = {}
