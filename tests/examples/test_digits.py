@@ -49,6 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     shutil.copy(EXAMPLE / "model.py", folder)
     words = yaml.safe_load((EXAMPLE / "pipeline.yaml").read_text())
     words["training"] |= {"epochs": 6, "refit": False}
+    words["gates"] |= {"champion": {"margin": "10%"}}  # so short a training may do worse than a linear model
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(words))
     generate.generate(folder)
     config = open_pipeline(home, str(folder / "pipeline.yaml"))

@@ -94,7 +94,8 @@ def fit_linear(config: PipelineConfig, bundle: Bundle, rows: Partition) -> Linea
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
 
-    learnt = rows.sample("train", "validation", rows=LEARNT)
+    parts = ("train", "validation") if config.training.refit else ("train",)
+    learnt = rows.sample(*parts, rows=LEARNT)
     x = bundle.transform(learnt)
     plain = LogisticRegression(max_iter=STEPS) if bundle.description.classes else Ridge()
     model = make_pipeline(as_columns(bundle, x), plain)
