@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+FEW = 5  # rows that agree show nothing at the usual level if they are fewer: 1 / 2^4 > 0.05
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -51,11 +53,13 @@ def describe(
 ) -> Difference:
     """A difference with what its resamples (draws,) and the rows' influence on it (n,) say of it.
 
-    Where it is of labels it rests on the rows whose labels differ. Else it rests on all of them, and few that
-    outweigh the others have widened its bounds already, by their skewness and kurtosis.
+    Where it is of labels it rests on the rows whose labels differ. Else it rests on all of them; where fewer
+    than FEW outweigh the others, every bound is the surest one, of resamples that lack them.
     """
     spread = measure_spread(influence)
     bounds = find_bounds(draws, value, spread, LEVELS)
+    if not of_labels and spread.second and spread.rests_on < FEW:
+        bounds = bounds[[0 if level < 0.5 else -1 if level > 0.5 else LEVELS.index(0.5) for level in LEVELS]]
     rests = (
         spread.rests_on if of_labels and spread.second else spread.rows * float(value != 0 or not of_labels)
     )
