@@ -25,7 +25,7 @@ def deploy(
     home = Home.at()
     config = open_pipeline(home, pipeline)
     if version is None:
-        return restore_champion(home, config.pipeline)
+        return restore_champion(home, config.pipeline, reason, by)
     return choose_version(home, config, version, reason, by)
 
 

@@ -29,8 +29,8 @@ def try_alone(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame)
     """Load and ask the model in a clean process; a string says what went wrong."""
     folder = Path(trained.folder).parent / "smoke"
     folder.mkdir(exist_ok=True)
-    rows.to_parquet(folder / "rows.parquet")
-    expected.to_parquet(folder / "expected.parquet")
+    write_whole(rows, folder / "rows.parquet")
+    write_whole(expected, folder / "expected.parquet")
     (folder / "trained.json").write_text(trained.model_dump_json())
     command = [sys.executable, "-m", "pipelines.evaluation.footprint", str(folder)]
     try:
@@ -42,6 +42,13 @@ def try_alone(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame)
     if done.returncode:
         return f"In a clean process: {(done.stderr or done.stdout).strip()[-500:]}"
     return Footprint.model_validate_json((folder / "footprint.json").read_text())
+
+
+def write_whole(table: pd.DataFrame, path: Path) -> None:
+    """A table under its name only once it is complete: a promotion may read what was there before."""
+    draft = path.with_suffix(".draft")
+    table.to_parquet(draft)
+    draft.replace(path)
 
 
 # ------------------------------------------------------------------------------------- in the clean process

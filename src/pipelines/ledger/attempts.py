@@ -11,7 +11,8 @@ from pipelines.clock import now
 from pipelines.errors import UsageError
 from pipelines.ledger import audit, tables
 from pipelines.ledger.engine import Database
-from pipelines.ledger.outcomes import store_outcome
+from pipelines.ledger.outcomes import amend_outcome, store_outcome
+from pipelines.ledger.promotions import read_promotions, reigns
 from pipelines.records import Attempt, Cost, TrainedModel, TrainOutcome
 
 
@@ -49,6 +50,12 @@ class Attempts(Database):
         with self.writing() as connection:
             store_outcome(connection, outcome)
 
+    def measure_attempt(self, attempt: str, seconds: dict[str, float], cost: Cost | None) -> TrainOutcome:
+        """Store how long an attempt took and what it cost, whatever its outcome is by now; that outcome."""
+        changes = {"seconds": seconds, "cost": cost}
+        with self.writing() as connection:
+            return amend_outcome(connection, attempt, changes)
+
     def record_cost(self, attempt: str, cost: Cost) -> None:
         """Store what an attempt has used so far, all its processes together."""
         values = {"cost": cost.model_dump(mode="json")}
@@ -58,12 +65,16 @@ class Attempts(Database):
             )
 
     def record_version(self, attempt: str, trained: TrainedModel, version: int) -> None:
-        """Store the registered version of an attempt and the hashes of its files."""
+        """Store the registered version of an attempt and the hashes of its files.
+
+        Raises UsageError where its version before, deleted in MLflow, was champion.
+        """
         table, values = tables.attempts, {"trained": trained.model_dump(mode="json"), "version": version}
         with self.writing() as connection:
             row = connection.execute(sa.select(table).where(table.c.id == attempt)).first()
             if row is None or row.version == version:
                 return
+            refuse_reigned(connection, row)
             connection.execute(sa.update(table).where(table.c.id == attempt).values(values))
             body = {"attempt": attempt, "snapshot": row.attempt["snapshot"], "files": trained.files}
             audit.append(connection, row.pipeline, "version registered", f"{row.pipeline}:{version}", body)
@@ -96,3 +107,13 @@ class Attempts(Database):
                 f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them."
             )
         return TrainedModel.model_validate(found[version])
+
+
+def refuse_reigned(connection: sa.Connection, row: sa.Row[Any]) -> None:
+    """Raise UsageError for an attempt whose version is in the history of champions: it keeps its number."""
+    if row.version in [reign.version for reign in reigns(read_promotions(connection, row.pipeline))]:
+        raise UsageError(
+            f"Version {row.version} of {row.pipeline} was champion: attempt {row.id} gets no other number,"
+            " though it was deleted in MLflow.",
+            "`evergreen history` lists the versions; deploy another, or train on new data.",
+        )

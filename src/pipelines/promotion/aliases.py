@@ -49,9 +49,16 @@ def warn_of_alias(home: Home, pipeline: str) -> str | None:
     return words
 
 
-def correct_alias(home: Home, pipeline: str, expected: int | None, to: int) -> None:
-    """Log that a moved alias is about to point to `to` again; the caller moves it."""
+def correct_alias(
+    home: Home,
+    pipeline: str,
+    expected: int | None,
+    to: int,
+    why: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Log that a moved alias is about to point to `to` again, who wants it and why; the caller moves it."""
     found = champion_alias(home, pipeline)
     if found not in (expected, to):
-        body = {"found": found, "expected": expected, "to": to}
+        body = {"found": found, "expected": expected, "to": to, "why": why, "by": by}
         Ledger.open(home).note(pipeline, "alias corrected", f"{pipeline}@champion", body)

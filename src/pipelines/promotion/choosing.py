@@ -11,7 +11,7 @@ from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.models.bundle import Description
 from pipelines.promotion.champion import verified_model
-from pipelines.promotion.transaction import promote, restore_champion
+from pipelines.promotion.transaction import promote, restore_champion, settled_champion
 from pipelines.records import Promotion, ServedModel
 from pipelines.registry.aliases import champion_alias, has_version
 
@@ -27,9 +27,9 @@ def choose_version(
     ModelUnusable where its files are not those recorded, PromotionReverted where it did not answer.
     """
     ledger, name = Ledger.open(home), config.pipeline
-    attempt, current = ledger.trained(name, version).attempt, ledger.champion(name)
+    attempt, current = ledger.trained(name, version).attempt, settled_champion(home, name)
     if current is not None and current.version == version:
-        return restore_champion(home, name)
+        return restore_champion(home, name, why, by)
     refuse_deleted(home, name, version)
     refuse_other_schema(config, verified_model(home, name, version))
     found = champion_alias(home, name)

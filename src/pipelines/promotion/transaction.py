@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipelines.clock import now
 from pipelines.errors import ModelUnusable, PromotionConflict, StackError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -33,9 +34,9 @@ def promote(home: Home, promotion: Promotion, outcome: TrainOutcome | None = Non
     ledger, pipeline = Ledger.open(home), promotion.pipeline
     with one_at_a_time(home, pipeline, "promotion"):
         finish_begun(home, pipeline)
-        begun = ledger.promote(promotion, outcome)
-        correct_alias(home, pipeline, promotion.previous, promotion.version)
-        return carry_through(home, begun)
+        # Who waited for the turn comes after those who had it.
+        row = promotion.model_copy(update={"since": now()})
+        return carry_through(home, ledger.promote(row, outcome))
 
 
 def challenge(home: Home, promotion: Promotion, outcome: TrainOutcome) -> Promotion | None:
@@ -59,8 +60,14 @@ def settle_pipeline(home: Home, pipeline: str) -> str | None:
     return warn_of_alias(home, pipeline)
 
 
-def restore_champion(home: Home, pipeline: str) -> Promotion:
-    """Make alias and service follow the ledger's champion, whoever moved them.
+def settled_champion(home: Home, pipeline: str) -> Promotion | None:
+    """The champion, none of whose promotions is under way any more. Raises StackError."""
+    with one_at_a_time(home, pipeline, "promotion"):
+        return finish_begun(home, pipeline)
+
+
+def restore_champion(home: Home, pipeline: str, why: str | None = None, by: str | None = None) -> Promotion:
+    """Make alias and service follow the ledger's champion, whoever moved them; logged is who, `by`, wants it.
 
     Raises UsageError where there is no champion, ModelUnusable or StackError where it does not answer.
     """
@@ -70,7 +77,7 @@ def restore_champion(home: Home, pipeline: str) -> Promotion:
             raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
         served = verified_model(home, pipeline, champion.version)
         try:
-            correct_alias(home, pipeline, champion.version, champion.version)
+            correct_alias(home, pipeline, champion.version, champion.version, why, by)
             point_aliases(home, pipeline, champion.version, champion.previous)
         except ModelUnusable as error:  # deleted there; its files are here
             log.warning("%s It is served from %s.", error, served.folder)
@@ -113,6 +120,7 @@ def carry_through(home: Home, begun: Promotion) -> Promotion:
     ledger, pipeline = Ledger.open(home), begun.pipeline
     try:
         served = verified_model(home, pipeline, begun.version)
+        correct_alias(home, pipeline, begun.previous, begun.version, begun.why, begun.approved_by)
         point_aliases(home, pipeline, begun.version, begun.previous)
     except ModelUnusable as error:
         return undo(home, begun, error.message)

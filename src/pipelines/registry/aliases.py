@@ -21,7 +21,7 @@ def point_aliases(home: Home, name: str, champion: int | None, previous: int | N
     """
     client = connect(home)
     if champion is None:
-        client.delete_registered_model_alias(name, CHAMPION)
+        take_alias(client, name)
         return
     if not knows_version(client, name, champion):
         raise ModelUnusable(
@@ -36,6 +36,17 @@ def point_aliases(home: Home, name: str, champion: int | None, previous: int | N
     aliases = client.get_registered_model(name).aliases
     if str(aliases.get("challenger")) == str(champion):
         client.delete_registered_model_alias(name, "challenger")
+
+
+def take_alias(client: MlflowClient, name: str) -> None:
+    """Nobody is champion, which is so already where somebody deleted the whole model."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.delete_registered_model_alias(name, CHAMPION)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
 
 
 def champion_alias(home: Home, name: str) -> int | None:

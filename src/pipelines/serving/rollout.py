@@ -23,8 +23,9 @@ SECONDS = 60.0
 def watch_rollout(home: Home, served: ServedModel, golden: Path) -> str | None:
     """Wait until the running service answers with a version, and put its golden rows to it: what is wrong.
 
-    `golden` has rows.parquet and expected.parquet; without them the version alone counts, and where no
-    service runs there is nothing to watch. Raises StackError where the service does not say.
+    `golden` has rows.parquet and expected.parquet; where both are gone the version alone counts, with a
+    warning, and where no service runs there is nothing to watch. Raises StackError where the service does
+    not say.
     """
     url = variable("EVERGREEN_SERVING_URL")
     if not url:
@@ -46,9 +47,10 @@ def ask_golden(url: str, token: str, served: ServedModel, golden: Path) -> str |
 
     from pipelines.evaluation.footprint import same_answers
 
-    if not (golden / "rows.parquet").exists():
+    if not any(golden.glob("*.parquet")):
+        log.warning("Version %d of %s has no golden rows at %s", served.version, served.pipeline, golden)
         return None
-    rows, expected = pd.read_parquet(golden / "rows.parquet"), pd.read_parquet(golden / "expected.parquet")
+    rows, expected = (read_golden(golden / name) for name in ("rows.parquet", "expected.parquet"))
     sayable = ~rows.select_dtypes("number").isin([math.inf, -math.inf]).any(axis=1).to_numpy()
     rows, expected = rows[sayable], expected[sayable]  # JSON knows no infinity
     if rows.empty:
@@ -65,6 +67,16 @@ def ask_golden(url: str, token: str, served: ServedModel, golden: Path) -> str |
     if not same_answers(answers, expected.reindex(columns=answers.columns)):
         return f"the service answers {len(rows)} golden rows otherwise than the model did in evaluation."
     return None
+
+
+def read_golden(path: Path) -> pd.DataFrame:
+    """Golden rows or their answers. Raises ModelUnusable where they cannot be read."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError) as error:  # pyarrow's own are ValueErrors
+        raise ModelUnusable(f"Its golden rows cannot be read at {path}: {error}") from error
 
 
 def as_json(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -140,14 +141,23 @@ def test_an_alias_moved_by_hand_is_noticed_and_accepted(
 
 def test_an_alias_moved_by_hand_is_undone(champions: Home) -> None:
     connect(champions).set_registered_model_alias(NAME, "champion", "1")
-    restore_champion(champions, NAME)
+    choose_version(champions, CONFIG, 3, "a wrong click", "ada")
     assert describe_alias(champions, NAME) is None
     connect(champions).delete_registered_model_alias(NAME, "champion")
     assert "taken away in MLflow; version 3 is champion" in str(describe_alias(champions, NAME))
     restore_champion(champions, NAME)
     assert aliases(champions)["champion"] == 3
     found = [e.body for e in Ledger.open(champions).audit_log(NAME) if e.kind == "alias corrected"]
-    assert [body["found"] for body in found[-2:]] == [1, None]
+    assert [(body["found"], body["why"], body["by"]) for body in found[-2:]] == [
+        (1, "a wrong click", "ada"),
+        (None, None, None),
+    ]
+
+
+def test_a_person_s_choice_comes_after_what_was_left_half_done(champions: Home) -> None:
+    Ledger.open(champions).promote(plan(4, 3), told(4))
+    shutil.rmtree(Ledger.open(champions).trained(NAME, 4).folder)
+    assert choose_version(champions, CONFIG, 1, None, "ada").previous == 3
 
 
 def test_a_version_deleted_in_mlflow(champions: Home) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import PromotionConflict, StackError
+from pipelines.errors import PromotionConflict, StackError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.ledger.audit import export, find_fault
@@ -118,6 +118,38 @@ def test_a_version_that_cannot_be_had_undoes_its_promotion(home: Home, spoil: st
     agree(home, 1)
 
 
+def test_a_first_model_deleted_in_mlflow_whole_is_no_champion(home: Home) -> None:
+    add_version(home, 1)
+    Ledger.open(home).promote(plan(1, None), told(1))
+    connect(home).delete_registered_model(NAME)
+    settle_pipeline(home, NAME)
+    [undone] = Ledger.open(home).promotions(NAME)
+    assert (undone.state, serving(home)) == ("reverted", None)
+    assert "deleted in MLflow" in str(undone.undone)
+
+
+@pytest.mark.parametrize("left", [b"PAR1", None])
+def test_golden_rows_that_cannot_be_read_undo_a_promotion(
+    home: Home, service: str, left: bytes | None
+) -> None:
+    expected = Path(add_version(home, 1).folder).parent / "smoke" / "expected.parquet"
+    if left is None:
+        expected.unlink()
+    else:
+        expected.write_bytes(left)
+    undone = promote(home, plan(1, None), told(1))
+    assert "golden rows cannot be read at" in str(undone.undone)
+    agree(home, None)
+
+
+def test_without_golden_rows_the_version_counts_and_it_is_said(
+    home: Home, service: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.rmtree(Path(add_version(home, 1).folder).parent / "smoke")
+    assert promote(home, plan(1, None), told(1)).state == "confirmed"
+    assert "Version 1 of trips has no golden rows" in caplog.text
+
+
 def test_a_service_that_does_not_answer_leaves_it_begun(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says nothing of the version: the next run goes on."""
     add_version(home, 1)
@@ -181,6 +213,35 @@ def test_alias_and_service_follow_the_champion_again(home: Home, service: str) -
     assert restore_champion(home, NAME).version == 2
     agree(home, 2)
     assert kinds(home)[-1] == "alias corrected trips@champion"
+
+
+def test_an_alias_that_a_promotion_corrects_is_logged_once_and_by_who_goes_on_with_it(home: Home) -> None:
+    for number in (1, 2, 3):
+        add_version(home, number)
+    promote(home, plan(1, None), told(1))
+    connect(home).set_registered_model_alias(NAME, "champion", "2")
+    promote(home, plan(1, None), told(1))  # asked for twice: it moves nothing
+    assert kinds(home)[-1] == "promotion confirmed trips:1"
+    Ledger.open(home).promote(plan(3, 1), told(3))  # and no further
+    settle_pipeline(home, NAME)
+    agree(home, 3)
+    assert kinds(home).count("alias corrected trips@champion") == 1
+
+
+def test_who_was_judged_earlier_and_had_to_wait_reigns_later(home: Home) -> None:
+    add_version(home, 1)
+    add_version(home, 2)
+    early = plan(2, 1)
+    first = promote(home, plan(1, None))
+    assert promote(home, early).since > first.since > early.since
+
+
+def test_a_version_that_reigned_keeps_its_row(home: Home) -> None:
+    trained = add_version(home, 1)
+    promote(home, plan(1, None))
+    with pytest.raises(UsageError, match="Version 1 of trips was champion"):
+        Ledger.open(home).record_version(trained.attempt, trained, 2)
+    assert Ledger.open(home).trained(NAME, 1) == trained
 
 
 def test_a_champion_deleted_in_mlflow_is_served_from_its_files(
