@@ -43,19 +43,19 @@ def read_moment(text: str) -> datetime:
     """A moment in UTC, without a zone; a day is its first moment. Raises UsageError, also for the future."""
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text!r} is no moment.", "Say it as 2026-05-01, 2026-05-01T13:00 or 2026-05-01T13:00+02:00."
         ) from error
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
     if moment > now():
         raise UsageError(f"{moment:%Y-%m-%d %H:%M} UTC lies ahead.", "The history knows what has been.")
     return moment
 
 
 def describe_moment(home: Home, pipeline: str, moment: datetime) -> dict[str, Any]:
-    """The champion of one moment, null where there was none; `words` say it."""
+    """The champion of one moment, null where there was none; `words` say it. Times are UTC."""
     name = open_pipeline(home, pipeline).pipeline
     champions = describe_champions(Ledger.open(home), name)
     found = next((c for c in reversed(champions) if datetime.fromisoformat(c["since"]) <= moment), None)
@@ -68,7 +68,7 @@ def describe_moment(home: Home, pipeline: str, moment: datetime) -> dict[str, An
         words = f"At {said} {name} had no champion: the first, version {first['version']}, came at {since}."
     else:
         words = f"{name} has had no champion yet."
-    return {"pipeline": name, "at": f"{moment.isoformat()}+00:00", "champion": found, "words": words}
+    return {"pipeline": name, "at": moment.isoformat(), "champion": found, "words": words}
 
 
 def show_moment(answer: dict[str, Any]) -> None:

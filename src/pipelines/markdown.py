@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 LONGEST_CELL = 300
+# What Markdown obeys: these anywhere, `_` at the edge of a word, `#` at the start, and addresses, which
+# become links by themselves.
+OBEYED = re.compile(r"[\\|\[\]`*~]|(?<![^\W_])_|_(?![^\W_])|^#|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
 
 
 def make_visible(value: object) -> str:
@@ -19,7 +22,7 @@ def markdown_cell(value: object) -> str:
     words = make_visible(" ".join(str(value).split())[: LONGEST_CELL + 1])
     if len(words) > LONGEST_CELL:
         words = words[: LONGEST_CELL - 1] + "…"
-    return re.sub(r"([\\|\[\]`*])", r"\\\1", html.escape(words, quote=False))
+    return OBEYED.sub(lambda found: "\\" + found[0], html.escape(words, quote=False))
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

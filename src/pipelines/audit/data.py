@@ -32,6 +32,8 @@ def benefit(evidence: Evidence) -> Found:
     if isinstance(found, str):
         return found
     version, evaluation = found
+    if not version.inputs:
+        return unknown_inputs(version)
     known = {one.column: one for one in evaluation.importances}
     unknown = [name for name in version.inputs if name not in known]
     if not known or unknown:
@@ -40,6 +42,10 @@ def benefit(evidence: Evidence) -> Found:
     words = f"permutation importance of {counted(len(known), 'feature')} of version {version.version}"
     trouble = f"no benefit beyond chance: {listed(idle)}; leave them out, or find out why" if idle else None
     return Proof(words=words, place=place_of(version), trouble=trouble)
+
+
+def unknown_inputs(version: VersionEvidence) -> str:
+    return f"what version {version.version} reads is not known: its files are gone from the attempt's folder"
 
 
 def is_beneficial(one: Importance) -> bool:
@@ -52,6 +58,8 @@ def policy(evidence: Evidence) -> Found:
     if isinstance(found, str):
         return found
     version, evaluation = found
+    if not version.inputs:
+        return unknown_inputs(version)
     alone = {one.column: one.alone for one in evaluation.importances if one.alone is not None}
     types = {name: one.get("type") for name, one in version.config.get("columns", {}).items()}
     unknown = [name for name in version.inputs if name not in alone and types.get(name) != "time"]
@@ -81,10 +89,14 @@ def additions(evidence: Evidence) -> Found:
 
 
 def used(version: VersionEvidence) -> set[str]:
-    """The features in the definition that a version was trained by."""
+    """The features in the definition that a version was trained by, as `PipelineConfig.feature_columns`."""
     columns: dict[str, Any] = version.config.get("columns", {})
     data: dict[str, Any] = version.config.get("data", {})
-    return {name for name, one in columns.items() if one.get("use", True)} - {data.get("target")}
+    texts = version.config.get("features") is not None
+    taken = {
+        name for name, one in columns.items() if one.get("use", True) and (texts or one.get("type") != "text")
+    }
+    return taken - {data.get("target"), data.get("timestamp")}
 
 
 def feature_code(evidence: Evidence) -> Found:

@@ -71,7 +71,8 @@ class Evidence(Record):
 
     `places` says of keys of the definition where they stand: `columns` -> `pipeline.yaml, line 12`.
     `declared` are the columns that a model may read, `versions` all of the ledger's, oldest first, of which
-    only the champion and the one before it have their evaluation.
+    only the champion and the one before it have their evaluation. `taken_back` are the numbers of those
+    promotions that were undone after their version had been put to the service.
     """
 
     pipeline: str
@@ -83,6 +84,7 @@ class Evidence(Record):
     batches: list[JudgedBatch] = []
     versions: list[VersionEvidence] = []
     promotions: list[Promotion] = []
+    taken_back: list[int] = []
     windows: list[WindowJudgment] = []
     reproductions: list[Reproduced] = []
     predictions: dict[int, int] = {}  # logged, by version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipelines.costs import stored_cost
 from pipelines.data.tracing import count_predictions
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.ledger.audit import AuditEntry
 from pipelines.models.bundle import Description
 from pipelines.records import Attempt, Intake, TrainedModel, TrainOutcome
 from pipelines.training.folder import AttemptFolder
@@ -28,6 +30,7 @@ KEYS = ("columns", "gates", "retraining")
 def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
     """All that is stored of a pipeline and that the tests ask for."""
     name, ledger = config.pipeline, Ledger.open(home)
+    log = ledger.audit_log(name)
     file = ledger.definition(name)
     policy = [*config.retraining.when, *filter(None, [config.retraining.schedule])]
     versions = [row for row in ledger.attempts(name) if row.version is not None]
@@ -42,7 +45,8 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
         versions=[gather_version(ledger, row) for row in sorted(versions, key=lambda row: int(row.version))],
         promotions=ledger.promotions(name),
         windows=ledger.windows(name),
-        reproductions=read_reproductions(ledger.audit_log(name)),
+        taken_back=taken_back(log),
+        reproductions=read_reproductions(log),
         predictions=count_predictions(home, name),
     )
     return with_measured(evidence)
@@ -51,6 +55,19 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
 def keys_of(config: PipelineConfig) -> list[tuple[str, ...]]:
     """The keys of a definition that answers point to, each as the way to it."""
     return [*((key,) for key in KEYS), *(("audit", "reviews", name) for name in config.audit.reviews)]
+
+
+def taken_back(log: Iterable[AuditEntry]) -> list[int]:
+    """The promotions that were undone after their version had been put to the service, by their number."""
+    served, found = set[int | None](), []
+    for entry in log:
+        if entry.kind == "promotion begun":
+            served = set()
+        elif entry.kind == "serving changed":
+            served.add(entry.body["to"])
+        elif entry.kind == "promotion reverted" and entry.body["version"] in served:
+            found.append(int(entry.body["seq"]))
+    return found
 
 
 def with_measured(evidence: Evidence) -> Evidence:
@@ -68,7 +85,8 @@ def judged_batch(home: Home, intake: Intake) -> JudgedBatch:
 
 def gather_version(ledger: Ledger, row: Any) -> VersionEvidence:
     """What the ledger has of a registered version, from the row of its attempt."""
-    reigns = [p for p in ledger.promotions(row.pipeline) if p.version == row.version]
+    held = {p.seq: p for p in ledger.champions(row.pipeline)}  # these say until when
+    reigns = [held.get(p.seq, p) for p in ledger.promotions(row.pipeline) if p.version == row.version]
     trained = TrainedModel.model_validate(row.trained)
     return VersionEvidence(
         version=row.version,

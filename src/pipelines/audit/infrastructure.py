@@ -57,7 +57,8 @@ def integration(evidence: Evidence) -> Found:
         f"{counted(len(confirmed), 'training')} from new rows to a confirmed promotion;"
         f" {counted(len(windows), 'window')} of their predictions judged with labels"
     )
-    return Proof(words=words, place=f"attempt {confirmed[-1].attempt}; {place_of_window(windows[-1])}")
+    judged = [p for p in confirmed if p.version == windows[-1].measure.version][-1]
+    return Proof(words=words, place=f"attempt {judged.attempt}; {place_of_window(windows[-1])}")
 
 
 def gates(evidence: Evidence) -> Found:
@@ -94,18 +95,19 @@ def debugging(evidence: Evidence) -> Found:
 
 def canary(evidence: Evidence) -> Found:
     """A part of the live requests went to a version before all of them did."""
-    watched = [p for p in evidence.promotions if p.state == "confirmed"]
-    if not watched:
+    if evidence.reign is None:
         return NO_CHAMPION
     return "no version has answered a part of the live requests before it answered all of them"
 
 
 def rollback(evidence: Evidence) -> Found:
     """An earlier champion was brought back: by the service's watch, or by a person."""
-    undone = [p for p in evidence.promotions if p.state == "reverted"]
+    undone = [p for p in evidence.promotions if p.seq in evidence.taken_back and p.previous]
     if undone:
         last = undone[-1]
-        words = f"version {last.version} was undone by itself, {before(last)} served on: {last.undone}"
+        words = (
+            f"version {last.version} was undone by itself, version {last.previous} served on: {last.undone}"
+        )
         return Proof(words=words, place=place_of_promotion(last))
     back = returns(evidence.promotions)
     if not back:
@@ -124,10 +126,6 @@ def returns(promotions: list[Promotion]) -> list[Promotion]:
             found.append(one)
         seen |= {one.version} if one.state == "confirmed" else set()
     return found
-
-
-def before(promotion: Promotion) -> str:
-    return f"version {promotion.previous}" if promotion.previous else "nothing"
 
 
 def place_of_promotion(promotion: Promotion) -> str:

@@ -18,26 +18,36 @@ def specification(evidence: Evidence) -> Found:
     reign = evidence.reign
     if reign is None:
         return NO_CHAMPION
-    if not reign.approved_by or reign.cause is None:
+    # A rollback by hand has no cause: what counts is that the version once waited, and was approved.
+    asked = [
+        p
+        for p in evidence.promotions
+        if p.version == reign.version and p.state != "reverted" and p.approved_by and p.cause is not None
+    ]
+    if not asked:
         return "nobody approved the champion, and no review of the definition is declared"
-    words = f"version {reign.version} waited for a person, and {reign.approved_by} approved it: {reign.why}"
-    return Proof(words=words, place=f"attempt {reign.attempt}; {evidence.places['gates']}")
+    given = asked[-1]
+    words = f"version {given.version} waited for a person, and {given.approved_by} approved it: {given.why}"
+    return Proof(words=words, place=f"attempt {given.attempt}; {evidence.places['gates']}")
 
 
 def correlation(evidence: Evidence) -> Found:
     """The metric that was measured before serving, beside the one on served rows whose labels came."""
     known = with_quality(evidence.windows)
-    if len(known) < 2:
-        return f"{counted(len(known), 'window')} with labels; it takes two to compare with the evaluation"
     versions: dict[int, list[Quality]] = defaultdict(list)
     for window, quality in known:
         versions[window.measure.version].append(quality)
+    if max(map(len, versions.values()), default=0) < 2:
+        return f"{counted(len(known), 'window')} with labels; it takes two of one version to compare"
     told = [
         f"version {version}: expected {found[-1].expected:.4g}, realised"
         f" {sum(q.realised.value for q in found) / len(found):.4g} in {counted(len(found), 'window')}"
         for version, found in sorted(versions.items())
     ]
-    return Proof(words=f"{known[-1][1].metric}; {'; '.join(told[-3:])}", place=place_of_window(known[-1][0]))
+    words = f"{known[-1][1].metric}; {'; '.join(told[-3:])}"
+    worse = sum(window.verdict == "degraded" for window, _ in known)
+    trouble = f"worse than expected in {worse} of {counted(len(known), 'window')}" if worse else None
+    return Proof(words=words, place=place_of_window(known[-1][0]), trouble=trouble)
 
 
 def with_quality(windows: list[WindowJudgment]) -> list[tuple[WindowJudgment, Quality]]:
@@ -78,7 +88,8 @@ def staleness(evidence: Evidence) -> Found:
         return "no version was measured at two ages, on served rows with labels"
     told = ", ".join(f"{quality.realised.value:.4g} after {age:.0f} days" for age, quality in found[-4:])
     words = f"{found[0][1].metric} of version {version}, by days since its first window: {told}"
-    return Proof(words=words, place=place_of_window(known[-1][0]))
+    last = [window for window, _ in known if window.measure.version == version][-1]
+    return Proof(words=words, place=place_of_window(last))
 
 
 def simpler(evidence: Evidence) -> Found:
@@ -124,12 +135,13 @@ def inclusion(evidence: Evidence) -> Found:
     if isinstance(found, str):
         return found
     version, evaluation = found
-    if not evaluation.fairness:
+    compared = [one for one in evaluation.fairness if one.groups]
+    if not compared:
         return f"no groups of people were compared in the evaluation of version {version.version}"
     told = [
         f"{one.column}: selection ratio {one.selection_ratio.value:.2f}"
         if one.selection_ratio
         else f"{one.column}: {counted(len(one.groups), 'group')}"
-        for one in evaluation.fairness
+        for one in compared
     ]
     return Proof(words=f"version {version.version}, {'; '.join(told)}", place=place_of(version))

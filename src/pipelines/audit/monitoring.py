@@ -71,7 +71,8 @@ def age(evidence: Evidence) -> Found:
     if evidence.champion is None:
         return NO_CHAMPION
     version = evidence.champion.version
-    windows = [w for w in evidence.windows if w.measure.version == version]
+    mine = [w for w in evidence.windows if w.measure.version == version]
+    windows = [w for w in mine if w.verdict != "insufficient"]
     if not evidence.retrains:
         return "the definition gives no reason to train again"
     if not windows:

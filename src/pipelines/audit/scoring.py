@@ -64,7 +64,7 @@ def answer_one(evidence: Evidence, section: str, number: int, test: Test) -> Ans
     """By what is stored; where that says nothing by itself, by the review that a person has declared."""
     found = test.answer(evidence)
     review = evidence.reviews.get(test.key)
-    if review is not None and (isinstance(found, str) or found.by_hand):
+    if review is not None and isinstance(found, str):
         words = f"{review.by}, {review.at}: {review.note}"
         found = Proof(words=words, place=evidence.places[f"audit.reviews.{test.key}"], by_hand=True)
     status: Status = "missing"

@@ -254,8 +254,7 @@ def decisions(card: ModelCard) -> Section:
         who = f" by {asked.by}: {asked.reason}" if asked.by else ""
         words.append(f"A person was asked: {asked.state}{who}.")
     rows = [
-        [moment(p.since) + " UTC", p.state, p.approved_by or "the gates", p.undone or p.why]
-        for p in card.version.reigns
+        [moment(p.since) + " UTC", p.state, decided_by(p), p.undone or p.why] for p in card.version.reigns
     ]
     if not rows:
         words.append("It never was champion.")
@@ -263,7 +262,15 @@ def decisions(card: ModelCard) -> Section:
     return Section(title="Decisions", words=words, head=head if rows else [], rows=rows)
 
 
+def decided_by(promotion: Promotion) -> str:
+    """A training that promotes has a cause; without one it was a person, named or not."""
+    return promotion.approved_by or ("the gates" if promotion.cause else "a person")
+
+
 def reign_words(reigns: list[Promotion]) -> str:
-    """When a version became champion first, in a few words."""
+    """When a version was champion last, in a few words."""
     held = [p for p in reigns if p.state != "reverted"]
-    return f"champion since {moment(held[0].since)} UTC" if held else "never champion"
+    if not held:
+        return "never champion"
+    since, until = moment(held[-1].since), held[-1].until
+    return f"champion from {since} until {moment(until)} UTC" if until else f"champion since {since} UTC"

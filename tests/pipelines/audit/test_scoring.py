@@ -11,7 +11,7 @@ from pipelines.audit.report import render_markdown, render_page
 from pipelines.audit.rubric import SECTIONS
 from pipelines.audit.scoring import Scorecard, answer_all, band_of
 from pipelines.config import Reviewed
-from pipelines.records import Footprint, Importance, Probe
+from pipelines.records import Footprint, Importance, Probe, WindowJudgment
 from tests.pipelines.audit.made_up import (
     NOON,
     batch,
@@ -37,6 +37,16 @@ def measured(**changed: Any) -> Evidence:
 
 def champion(**changed: Any) -> Evidence:
     return whole(versions=[version(1), version(2, **changed)])
+
+
+def few_rows(judged: WindowJudgment) -> WindowJudgment:
+    return judged.model_copy(update={"verdict": "insufficient"})
+
+
+def with_column(**price: str) -> dict[str, Any]:
+    """What version 2 was trained by, with another column that version 1 did not have."""
+    config = version(2).config
+    return config | {"columns": config["columns"] | {"price": price}}
 
 
 def test_the_tests_are_the_papers_28_in_its_order() -> None:
@@ -72,7 +82,11 @@ def test_of_a_new_pipeline_nothing_is_proved() -> None:
             {"correlation", "staleness", "integration", "invariants", "skew", "age", "quality"},
         ),
         (whole(windows=[window(1, 1)]), {"correlation", "staleness", "skew", "age", "quality"}),
-        (whole(windows=[window(1, 1), window(2, 2)]), {"staleness"}),
+        (whole(windows=[window(1, 1), window(2, 2)]), {"correlation", "staleness"}),
+        (
+            whole(windows=[window(1, 1), window(2, 1), few_rows(window(3, 2))]),
+            {"age"},
+        ),
         (
             whole(windows=[window(n, 2, quality=None) for n in (1, 2)]),
             {"correlation", "staleness", "integration", "quality"},
@@ -91,6 +105,13 @@ def test_of_a_new_pipeline_nothing_is_proved() -> None:
         (measured(baselines=[]), {"simpler"}),
         (measured(slices=[]), {"slices"}),
         (measured(fairness=[]), {"inclusion"}),
+        (
+            measured(fairness=[evaluation().fairness[0].model_copy(update={"groups": []})]),
+            {"inclusion"},
+        ),
+        (champion(inputs=[]), {"benefit", "policy"}),
+        (champion(config=with_column(type="text")), {"additions"}),
+        (champion(config=with_column() | {"data": {"target": "rides", "timestamp": "price"}}), {"additions"}),
         (measured(footprint=None), {"performance"}),
         (measured(smoke_failure="no module torch"), {"feature_code", "unit"}),
         (champion(config=version(2).config | {"model": {"kind": "mlp"}}), {"tuning"}),
@@ -126,9 +147,25 @@ def test_a_person_who_rolls_back_is_half_a_point_and_a_service_that_does_a_whole
     answer = of(whole(promotions=back))["rollback"]
     assert (answer.answer, answer.found) == ("manual", "Ada brought version 2 back in 2.0 s")
     undone = [*back, promotion(5, 3, state="reverted", undone="it did not load")]
-    answer = of(whole(promotions=undone))["rollback"]
+    answer = of(whole(promotions=undone, taken_back=[5]))["rollback"]
     assert (answer.answer, answer.points) == ("automated", 1)
-    assert "it did not load" in answer.found
+    assert "version 4 served on: it did not load" in answer.found
+    never_served = of(whole(promotions=undone, reviews={"rollback": review()}))["rollback"]
+    assert (never_served.answer, never_served.found) == ("manual", "Ada brought version 2 back in 2.0 s")
+    first = [promotion(1, 1, previous=None, state="reverted", undone="it did not load"), promotion(2, 2)]
+    assert of(whole(promotions=first, taken_back=[1]))["rollback"].answer == "missing"
+
+
+def test_a_version_that_was_approved_once_is_so_when_a_person_brings_it_back() -> None:
+    back = [promotion(1, 1), promotion(2, 2), promotion(3, 1, cause=None, approved_by="Grace")]
+    answer = of(whole(promotions=back))["specification"]
+    assert (answer.answer, "Ada approved it" in answer.found) == ("automated", True)
+
+
+def test_a_window_and_an_attempt_are_those_of_the_version_that_is_told_of() -> None:
+    windows = [window(1, 1), window(2, 1), window(3, 2)]
+    assert of(whole(windows=windows))["staleness"].evidence == "window from 2026-05-15 12:00"
+    assert of(whole(windows=windows[:2]))["integration"].evidence.startswith("attempt rides-1;")
 
 
 FAILED = Probe(name="far above", column="price", rows=9, failure="inf")
@@ -157,6 +194,11 @@ SLOW = Footprint(
         ),
         (measured(footprint=SLOW), "performance", "1.5 times worse: latency, throughput"),
         (whole(declared=["zone"]), "policy", "not declared any more: price"),
+        (
+            whole(windows=[window(1, 2), window(2, 2).model_copy(update={"verdict": "degraded"})]),
+            "correlation",
+            "worse than expected in 1 of 2 windows",
+        ),
     ],
 )
 def test_what_a_test_has_shown_to_be_wrong_is_told(evidence: Evidence, test: str, trouble: str) -> None:

@@ -19,11 +19,12 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.promotion.champion import recorded_model
 from pipelines.records import Cost, RowCounts
 from pipelines.registry.mlflow_store import connect, experiment_id
 from pipelines.reproduction import Reproduction, SameWeights
 from pipelines.training.folder import AttemptFolder
-from tests.pipelines.audit.made_up import NOON, evaluation, version
+from tests.pipelines.audit.made_up import NOON, WEEK, evaluation, promotion, version
 from tests.pipelines.promotion.versions import CONFIG, NAME, add_version, plan, told
 
 EVIL = "<img src=x onerror=alert(1)> | [x](javascript:a)\x1b[31m\n# head"
@@ -88,6 +89,14 @@ def test_what_nobody_wrote_or_measured_is_said() -> None:
     gone = card(version=version(2, evaluation=None))
     assert "does not have it any more" in text_of(gone, "Evaluation")
     assert render_page(gone)
+
+
+def test_a_card_says_who_decided_and_until_when_it_was_champion() -> None:
+    reigns = [promotion(1, 2), promotion(3, 2, cause=None, approved_by=None, until=NOON + 9 * WEEK)]
+    old = card(version=version(2, reigns=[reigns[0].model_copy(update={"approved_by": None}), reigns[1]]))
+    assert "confirmed the gates" in text_of(old, "Decisions")
+    assert "confirmed a person" in text_of(old, "Decisions")
+    assert "champion from 22 May 2026, 12:00 until 3 Jul 2026, 12:00 UTC." in render_short(old)
 
 
 def test_nothing_that_came_from_data_is_obeyed() -> None:
@@ -172,7 +181,16 @@ def test_the_evidence_is_gathered_from_what_is_stored(home: Home) -> None:
         seconds=1.0,
     )
     keep_reproduction(home, again)
+    ledger = Ledger.open(home)
+    served = recorded_model(home, NAME, 1)
+    ledger.serve(served)
+    unseen = ledger.promote(plan(2, 1))
+    ledger.revert(unseen, "a file is another", served)
+    undone = ledger.promote(plan(2, 1))
+    ledger.serve(served.model_copy(update={"version": 2}))
+    ledger.revert(undone, "it does not load", served)
     found = gather_evidence(home, CONFIG)
+    assert found.taken_back == [undone.seq]
     assert found.champion is not None
     assert found.champion.inputs == ["x"]
     assert found.champion.evaluation is not None

@@ -73,7 +73,8 @@ def tell_story(
     """What the ledger knows of an attempt, beside what was measured."""
     ledger, pipeline = Ledger.open(home), outcome.pipeline
     row = ledger.attempt(evaluation.attempt)
-    promotions = [p for p in ledger.promotions(pipeline) if p.attempt == evaluation.attempt]
+    held = {p.seq: p for p in ledger.champions(pipeline)}  # these say until when
+    promotions = [held.get(p.seq, p) for p in ledger.promotions(pipeline) if p.attempt == evaluation.attempt]
     run = str(outcome.model.get("run_id", ""))
     cause = ledger.cause(outcome.cause) if outcome.cause else None
     return ModelStory(

@@ -95,8 +95,10 @@ def standing(story: ModelStory) -> str:
         return "; it waits for a person to approve it" if story.waiting else ""
     if promotion.state == "reverted":
         return f"; its promotion was undone: {promotion.undone or 'no reason is known'}"
-    until = f" until {words.moment(promotion.until)}" if promotion.until else ""
-    return f"; champion since {words.moment(promotion.since)}{until}"
+    since = words.moment(promotion.since)
+    if promotion.until is None:
+        return f"; champion since {since}"
+    return f"; champion from {since} until {words.moment(promotion.until)}"
 
 
 # -------------------------------------------------------------------------------------------------- tiles
