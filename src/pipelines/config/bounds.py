@@ -78,5 +78,5 @@ class SimplerGate(Section):
 class LeakGate(Section):
     """No feature may tell so much of the target all alone: 1 is all that there is to tell."""
 
-    most: float = Field(0.95, gt=0, le=1)
+    most: float = Field(0.99, gt=0, le=1)
     verdict: Literal["inconclusive", "fail"] = "inconclusive"

@@ -30,7 +30,8 @@ def predict_baselines(config: PipelineConfig, rows: Partition, bundle: Bundle) -
     found = {name: answers}
     if config.task == "regression" and config.split.by == "time":
         found["last value"] = last_value(config, rows, float(learnt.mean()))
-    return found | {LINEAR: predict_test(fit_linear(config, bundle, rows), rows)}
+    linear = fit_linear(config, bundle, rows)
+    return found | ({LINEAR: predict_test(linear, rows)} if linear else {})
 
 
 def trivial(config: PipelineConfig, learnt: pd.Series, count: int) -> tuple[str, pd.DataFrame]:
@@ -88,14 +89,16 @@ class Linear:
         return pd.DataFrame(columns, index=frame.index)
 
 
-def fit_linear(config: PipelineConfig, bundle: Bundle, rows: Partition) -> Linear:
-    """Learnt from at most LEARNT rows of what the model itself learns from."""
+def fit_linear(config: PipelineConfig, bundle: Bundle, rows: Partition) -> Linear | None:
+    """Learnt from at most LEARNT rows of what the model itself learns from; None where all are of a class."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
 
     parts = ("train", "validation") if config.training.refit else ("train",)
     learnt = rows.sample(*parts, rows=LEARNT)
+    if bundle.description.classes and learnt[config.data.target].nunique() < 2:
+        return None
     x = bundle.transform(learnt)
     plain = LogisticRegression(max_iter=STEPS) if bundle.description.classes else Ridge()
     model = make_pipeline(as_columns(bundle, x), plain)
@@ -114,8 +117,10 @@ def as_columns(bundle: Bundle, x: NDArray[np.float32]) -> Any:
         return make_pipeline(FunctionTransformer(flatten), StandardScaler())
     numbers = x.shape[1] - len(bundle.description.cardinalities)
     few = OneHotEncoder(max_categories=MOST_CODES, handle_unknown="infrequent_if_exist")
+    # Lists, since of a slice without columns scikit-learn makes an error, and of such a list nothing.
+    columns = list(range(x.shape[1]))
     return ColumnTransformer(
-        [("numbers", StandardScaler(), slice(0, numbers)), ("codes", few, slice(numbers, x.shape[1]))]
+        [("numbers", StandardScaler(), columns[:numbers]), ("codes", few, columns[numbers:])]
     )
 
 

@@ -38,7 +38,12 @@ def ask_champion(
     if champion is None:
         return None
     try:
-        answers = predict_test(load_bundle(Path(champion.folder), champion.files), rows)
+        bundle = load_bundle(Path(champion.folder), champion.files)
+        if (bundle.task, bundle.description.target) != (config.task, config.data.target):
+            asked = f"a {config.task} of {config.data.target!r} is asked for"
+            reason = f"it is a {bundle.task} of {bundle.description.target!r}, and {asked}"
+            return NoComparison(champion_version=champion.version, reason=reason)
+        answers = predict_test(bundle, rows)
     except (MemoryError, OSError):  # of the machine, not of the champion
         raise
     except Exception as error:  # noqa: BLE001  (an old model under new packages may raise anything)

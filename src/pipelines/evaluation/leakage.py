@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROWS = 20_000
-GROUPS = 64  # of a number's values, at most, or the most frequent of a category
+GROUPS = 64  # of a number's values, at most
 PRIOR = 1.0  # rows' worth of the overall mean in each group
 
 
@@ -35,7 +35,9 @@ def skill_alone(rows: pd.DataFrame, target: pd.Series, task: Task, names: list[s
         column = rows[name].iloc[chosen]
         groups = groups_of(column, half)
         found[name] = skill(truth, [errors_of(groups, truth, learn) for learn in (half, ~half)])
-        if is_number(column):  # in groups, the tail of a skewed target is foretold badly by its own copy
+        if task == "regression" and is_number(
+            column
+        ):  # in groups, the tail of a skewed target is foretold badly by its own copy
             values = column.to_numpy("float64", na_value=np.nan)
             between = skill(truth, [errors_between(values, truth, learn) for learn in (half, ~half)])
             found[name] = max(found[name], between)
@@ -65,7 +67,7 @@ def groups_of(column: pd.Series, half: NDArray[np.bool_]) -> NDArray[np.int64]:
         values = column.to_numpy("float64", na_value=np.nan)
         edges = np.unique(np.nanquantile(values[half], np.linspace(0, 1, most + 1)))
         return np.where(np.isnan(values), 0, 1 + np.searchsorted(edges, values)).astype(np.int64)
-    common = column.value_counts().index[:GROUPS]
+    common = column.value_counts().index
     return np.asarray(pd.Categorical(column, categories=common).codes.astype(np.int64) + 1)
 
 

@@ -52,7 +52,7 @@ def judge_champion(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
 
 def nothing(comparison: Comparison, metric: str) -> str:
     """Why there is no difference to judge."""
-    if not comparison.differences and comparison.left_out:
+    if not comparison.metrics and comparison.left_out:
         return (
             f"The champion, version {comparison.champion_version}, learnt from {comparison.left_out:,} of the"
             f" {comparison.rows + comparison.left_out:,} test rows; {comparison.rows:,} are too few to"

@@ -13,7 +13,7 @@ would be judged on.
 from __future__ import annotations
 
 from pipelines.config import SliceGate
-from pipelines.gates.champion import Question, amount, decide
+from pipelines.gates.champion import LEAST, Question, amount, decide
 from pipelines.gates.words import number, span, worst
 from pipelines.records import Evaluation, GateVerdict, SliceMetric, Verdict
 
@@ -63,12 +63,12 @@ def judge_slice(
 def decide_in(part: SliceMetric, margin: float, level: float, count: int) -> Verdict:
     """A pass at the level itself; a fail at the level that `count` slices share."""
     assert part.difference is not None  # noqa: S101  (the caller asked)
-    passed = decide(part.difference, Question(-margin, 0.0, level, strict=False))
+    passed = decide(part.difference, Question(-margin, 0.0, level, strict=False, least=LEAST))
     if passed == "pass":
         return "pass"
     return (
         "fail"
-        if decide(part.difference, Question(-margin, 0.0, level / count, False)) == "fail"
+        if decide(part.difference, Question(-margin, 0.0, level / count, False, LEAST)) == "fail"
         else "inconclusive"
     )
 

@@ -173,9 +173,9 @@ def features(**alone: float | None) -> Evaluation:
     ("alone", "asked", "expected"),
     [
         ({"x": 0.94, "at": None}, {}, "pass"),
-        ({"x": 0.5, "id": 0.95}, {}, "inconclusive"),
-        ({"x": 0.5, "id": 0.95}, {"verdict": "fail"}, "fail"),
-        ({"x": 0.5, "id": 0.95}, {"most": 0.99}, "pass"),
+        ({"x": 0.5, "id": 0.99}, {}, "inconclusive"),
+        ({"x": 0.5, "id": 0.99}, {"verdict": "fail"}, "fail"),
+        ({"x": 0.5, "id": 0.97}, {}, "pass"),
         ({"at": None}, {}, "pass"),
     ],
 )
