@@ -16,7 +16,7 @@ MILLISECONDS = {"ms": 1.0, "s": 1e3}
 class Amount(Section):
     """In the metric's unit, written `0.02`, or a share of the champion's metric, written `1%`."""
 
-    value: float = Field(ge=0)
+    value: float = Field(ge=0, allow_inf_nan=False)
     share: bool = False
 
     @model_validator(mode="before")

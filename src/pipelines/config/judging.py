@@ -45,8 +45,8 @@ Codes = Annotated[list[Code], BeforeValidator(lambda v: [v] if isinstance(v, str
 
 class Threshold(Section):
     metric: str
-    at_least: float | None = None
-    at_most: float | None = None
+    at_least: float | None = Field(None, allow_inf_nan=False)
+    at_most: float | None = Field(None, allow_inf_nan=False)
 
 
 class ChampionGate(Section):
