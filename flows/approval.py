@@ -7,6 +7,8 @@ from typing import Literal
 from prefect import flow
 
 from pipelines.home import Home
+from pipelines.ledger import Ledger
+from pipelines.markdown import markdown_cell
 from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
 from tasks.approval import approve, reject
@@ -24,10 +26,13 @@ def approval(attempt: str, decision: Literal["approve", "reject"], by: str, reas
         by: the person who decides, for the history.
         reason: why, in words, for the history.
     """
-    decide = approve if decision == "approve" else reject
     home = Home.at()
-    outcome = decide(home, attempt, by, reason)
-    publish_card(home, open_pipeline(home, outcome.pipeline), int(outcome.model["version"]))
-    words = f"Attempt {attempt}: {outcome.status}. {by}: {reason}"
+    config = open_pipeline(home, Ledger.open(home).approval(attempt).pipeline)
+    if decision == "approve":
+        outcome = approve(home, config, attempt, by, reason)
+    else:
+        outcome = reject(home, attempt, by, reason)
+    publish_card(home, config, int(outcome.model["version"]))
+    words = f"Attempt {attempt}: {outcome.status}. {markdown_cell(by)}: {markdown_cell(reason)}"
     publish(f"{outcome.pipeline}-approval", words, "What was decided")
     return outcome

@@ -23,15 +23,17 @@ def maintenance() -> dict[str, list[str]]:
     """Finish promotions and approvals, warn of moved aliases, send events, stop trainings, tidy up."""
     home = Home.at()
     sent, stopped, behind = send_causes(home), stop_cancelled(home), unsettled(home)
-    decided = [*expire_approvals(home), *finish_approvals(home)]
+    expired = expire_approvals(home)
     for folder in home.pipelines():
         compact(home, folder.root.name)
     # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
     pipelines = Ledger.open(home).pipelines()
+    finished = finish_approvals.map(unmapped(home), pipelines)
     settled = settle_pipeline.map(unmapped(home), pipelines)
     vacuumed = vacuum_pipeline.map(unmapped(home), pipelines)
-    steps: list[PrefectFuture[Any]] = [*settled, *vacuumed]
+    steps: list[PrefectFuture[Any]] = [*finished, *settled, *vacuumed]
     for step in steps:
         step.result()
+    decided = [*expired, *(attempt for step in finished for attempt in step.result())]
     moved = [words for step in settled if (words := step.result())]
     return {"settled": behind, "sent": sent, "stopped": stopped, "decided": decided, "aliases": moved}

@@ -30,4 +30,6 @@ def request_approval(
 approve = task(task_run_name="approve", cache_policy=NO_CACHE)(approval.approve)
 reject = task(task_run_name="reject", cache_policy=NO_CACHE)(approval.reject)
 expire_approvals = task(task_run_name="expire", cache_policy=NO_CACHE)(approval.expire_approvals)
-finish_approvals = task(task_run_name="finish-approvals", cache_policy=NO_CACHE)(approval.finish_approvals)
+finish_approvals = task(task_run_name="finish-approvals-{pipeline}", cache_policy=NO_CACHE)(
+    approval.finish_approvals
+)

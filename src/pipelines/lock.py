@@ -11,8 +11,9 @@ from typing import Literal
 from pipelines.home import Home
 from pipelines.progress import log
 
-# A training takes hours: promotions, which take seconds, do not wait for it.
-Turn = Literal["training", "promotion"]
+# A training takes hours: promotions, which take seconds, do not wait for it. They are always taken in this
+# order.
+Turn = Literal["training", "approval", "promotion"]
 POLL_SECONDS = 0.1
 
 

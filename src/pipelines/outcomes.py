@@ -181,9 +181,8 @@ def mark_promoted(outcome: TrainOutcome, version: ModelVersion) -> TrainOutcome:
 
 def close_promotion(home: Home, promotion: Promotion, seconds: dict[str, float]) -> TrainOutcome:
     """What became of the challenger, as it is stored with its promotion; how long it took is known now."""
-    outcome = Ledger.open(home).outcome(promotion.attempt)
-    assert outcome is not None  # noqa: S101  (stored in the transaction that began the promotion)
-    return close_attempt(home, outcome.model_copy(update={"seconds": seconds}))
+    cost = settle_cost(home, promotion.attempt)
+    return Ledger.open(home).measure_attempt(promotion.attempt, seconds, cost)
 
 
 def close_attempt(home: Home, outcome: TrainOutcome) -> TrainOutcome:

@@ -8,7 +8,7 @@ from pipelines.clock import now
 from pipelines.errors import PromotionConflict
 from pipelines.ledger import audit, tables
 from pipelines.ledger.engine import Database
-from pipelines.ledger.outcomes import read_outcome, store_outcome
+from pipelines.ledger.outcomes import is_awaited, read_outcome, store_outcome
 from pipelines.records import Promotion, PromotionState, ServedModel, TrainOutcome
 
 
@@ -31,21 +31,26 @@ class Promotions(Database):
         """Begin to make a version champion, if `promotion.previous` is still the champion: compare-and-swap.
 
         The outcome of its attempt is stored in the same transaction: a crash never leaves one without the
-        other. Repeating a promotion that went through returns it. Raises PromotionConflict when another came
-        first, or is under way.
+        other. Without one, a person decides: an attempt that waits for approval has it. Repeating a promotion
+        that went through returns it. Raises PromotionConflict when another came first, or is under way.
         """
         with self.writing() as connection:
             begun = read_promotions(connection, promotion.pipeline)
             current = next(reversed(reigns(begun)), None)
-            if current and is_same(current, promotion):
-                return current
-            refuse_conflict(promotion, current)
+            same = current if current and is_same(current, promotion) else None
+            if same is None:
+                refuse_conflict(promotion, current)
+            if outcome is None and is_awaited(connection, promotion.attempt):
+                outcome = approved_outcome(connection, promotion.attempt)
+                promotion = promotion.model_copy(update={"cause": promotion.cause or outcome.cause})
+            if outcome is not None:
+                store_outcome(connection, outcome, promotion.approved_by, promotion.why)
+            if same is not None:
+                return same
             row = promotion.model_copy(
                 update={"seq": begun[-1].seq + 1 if begun else 1, "state": "begun", "until": None}
             )
             connection.execute(sa.insert(tables.promotions).values(row.model_dump(exclude={"until"})))
-            if outcome is not None:
-                store_outcome(connection, outcome)
             log_promotion(connection, row)
         return row
 
@@ -88,6 +93,13 @@ def reigns(promotions: list[Promotion]) -> list[Promotion]:
     held = [promotion for promotion in promotions if promotion.state != "reverted"]
     ends = [*(promotion.since for promotion in held[1:]), None]
     return [p.model_copy(update={"until": end}) for p, end in zip(held, ends, strict=False)]
+
+
+def approved_outcome(connection: sa.Connection, attempt: str) -> TrainOutcome:
+    """What is stored of an attempt that waits for a person, promoted."""
+    known = read_outcome(connection, attempt)
+    assert known is not None  # noqa: S101  (it waits)
+    return known.model_copy(update={"status": "promoted"})
 
 
 def is_same(promotion: Promotion, other: Promotion) -> bool:

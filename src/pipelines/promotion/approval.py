@@ -7,7 +7,11 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import PromotionConflict, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.lock import one_at_a_time
+from pipelines.markdown import markdown_cell
 from pipelines.progress import log
+from pipelines.promotion.champion import verified_model
+from pipelines.promotion.choosing import refuse_other_schema
 from pipelines.promotion.transaction import promote
 from pipelines.records import Approval, Promotion, TrainOutcome
 
@@ -27,9 +31,8 @@ def request_approval(
         requested=asked,
         expires=asked + wait.expires,
         promotion=promotion,
-        outcome=waits,
     )
-    return Ledger.open(home).ask_approval(request)
+    return Ledger.open(home).ask_approval(request, waits)
 
 
 def render_approval(request: Approval) -> str:
@@ -38,7 +41,7 @@ def render_approval(request: Approval) -> str:
     lines = [
         f"### Version {request.promotion.version} of {request.pipeline} waits for a person",
         f"Until {request.expires:%Y-%m-%d %H:%M} UTC; then it is kept out. Nothing runs meanwhile.",
-        request.promotion.why,
+        markdown_cell(request.promotion.why),
         f"    evergreen approve {attempt} --by NAME --reason WHY",
         f"    evergreen reject {attempt} --by NAME --reason WHY",
         f"Or run the deployment `approval` with attempt `{attempt}`.",
@@ -46,21 +49,34 @@ def render_approval(request: Approval) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def approve(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
-    """Promote what waits, in a person's name.
+def approve(home: Home, config: PipelineConfig, attempt: str, by: str, reason: str) -> TrainOutcome:
+    """Promote what waits, in a person's name; where that was cut off, it is carried out now.
 
-    Raises UsageError where nothing waits under that id, or the time for it is over; where the champion has
-    changed since it was judged, the answer is `inconclusive` and says so.
+    Raises UsageError where nothing waits under that id, the time for it is over, or the model does not fit
+    the data any more; where the champion has changed since, the answer is `inconclusive` and says so.
     """
+    require_words(by, reason)
     expire_approvals(home)
-    return carry_out(home, Ledger.open(home).decide_approval(attempt, "approved", by, reason))
+    ledger = Ledger.open(home)
+    request = ledger.approval(attempt)
+    if request.state == "waiting":
+        refuse_other_schema(config, verified_model(home, request.pipeline, request.promotion.version))
+    return carry_out(home, ledger.decide_approval(attempt, "approved", by, reason))
 
 
 def reject(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
     """Keep out what waits, in a person's name. Raises UsageError as `approve` does."""
+    require_words(by, reason)
     expire_approvals(home)
-    decided = Ledger.open(home).decide_approval(attempt, "rejected", by, reason)
-    return close(home, decided, f"rejected by {by}: {reason}")
+    return answer(home, Ledger.open(home).decide_approval(attempt, "rejected", by, reason))
+
+
+def require_words(by: str, reason: str) -> None:
+    """Raise UsageError where it is not said who decides, or why."""
+    if not by.strip() or not reason.strip():
+        raise UsageError(
+            "It is not said who decides, or why.", "`--by NAME --reason WHY`: the history tells both."
+        )
 
 
 def expire_approvals(home: Home) -> list[str]:
@@ -69,45 +85,39 @@ def expire_approvals(home: Home) -> list[str]:
     late = ledger.overdue_approvals(now())
     for one in late:
         try:
-            close(home, ledger.decide_approval(one.attempt, "expired", None, NOBODY), NOBODY)
+            ledger.decide_approval(one.attempt, "expired", None, NOBODY)
         except UsageError:  # somebody did, in this moment
             log.info("Attempt %s was decided on in the last moment", one.attempt)
     return [one.attempt for one in late]
 
 
-def finish_approvals(home: Home) -> list[str]:
-    """Carry out what was decided, where a crash came between; ids of the attempts."""
-    ledger, finished = Ledger.open(home), []
-    for one in ledger.approvals():
-        outcome = ledger.outcome(one.attempt)
-        if one.state == "waiting" or outcome is None or outcome.status != "awaiting_approval":
-            continue
-        if one.state == "approved":
-            carry_out(home, one)
-        else:
-            close(home, one, f"{one.state} by {one.by}: {one.reason}" if one.by else str(one.reason))
-        finished.append(one.attempt)
-    return finished
+def finish_approvals(home: Home, pipeline: str) -> list[str]:
+    """Carry out what was approved, where a crash came between; ids of the attempts."""
+    ledger = Ledger.open(home)
+    approved = ledger.approvals("approved", pipeline)
+    cut_off = [one for one in approved if answer(home, one).status == "awaiting_approval"]
+    for one in cut_off:
+        carry_out(home, one)
+    return [one.attempt for one in cut_off]
 
 
 def carry_out(home: Home, approval: Approval) -> TrainOutcome:
-    """Promote what was approved; asked for twice, it happens once."""
+    """Promote what was approved, unless somebody did, or it was decided anew; what became of the attempt."""
     promotion = approval.promotion
     why = f"{promotion.why}; approved by {approval.by}: {approval.reason}"
     row = promotion.model_copy(update={"why": why, "approved_by": approval.by, "since": now()})
-    try:
-        promote(home, row, approval.outcome.model_copy(update={"status": "promoted"}))
-    except PromotionConflict as conflict:
-        reason = f"{conflict.message} {conflict.hint}"
-        return close(home, approval, reason, status="inconclusive")
-    found = Ledger.open(home).outcome(approval.attempt)
-    return found or approval.outcome
+    with one_at_a_time(home, approval.pipeline, "approval"):
+        if answer(home, approval).status == "awaiting_approval":
+            try:
+                promote(home, row)
+            except PromotionConflict as conflict:
+                reason = f"{conflict.message} {conflict.hint}"
+                Ledger.open(home).abandon_approval(approval.attempt, reason)
+        return answer(home, approval)
 
 
-def close(home: Home, approval: Approval, reason: str, status: str = "rejected") -> TrainOutcome:
-    """The attempt's last word where it is not promoted."""
-    outcome = TrainOutcome.model_validate(
-        approval.outcome.model_dump() | {"status": status, "reason": reason}
-    )
-    Ledger.open(home).finish_attempt(outcome)
+def answer(home: Home, approval: Approval) -> TrainOutcome:
+    """The attempt's outcome, as it is stored."""
+    outcome = Ledger.open(home).outcome(approval.attempt)
+    assert outcome is not None  # noqa: S101  (stored with the request)
     return outcome

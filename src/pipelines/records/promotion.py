@@ -68,7 +68,7 @@ class Approval(Record):
     """A promotion that the gates allow and that waits for a person: nothing runs meanwhile.
 
     `expires` is the moment from which it can no longer be approved; `by` and `reason` are those of the
-    decision. `promotion` and `outcome` are what is carried out then.
+    decision. `promotion` is what is carried out then.
     """
 
     attempt: str
@@ -80,7 +80,6 @@ class Approval(Record):
     reason: str | None = None
     decided: datetime | None = None
     promotion: Promotion
-    outcome: TrainOutcome
 
 
 class TrainOutcome(Record):

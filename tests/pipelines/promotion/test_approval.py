@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -9,15 +10,18 @@ import pytest
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.outcomes import close_promotion, keep_out
 from pipelines.promotion import approval
 from pipelines.promotion.approval import (
     approve,
+    carry_out,
     expire_approvals,
     finish_approvals,
     reject,
     render_approval,
     request_approval,
 )
+from pipelines.promotion.choosing import choose_version
 from pipelines.promotion.transaction import promote
 from pipelines.records import Approval
 from tests.pipelines.promotion.test_transaction import agree, kinds
@@ -45,7 +49,7 @@ def test_it_waits_and_is_promoted_in_the_name_of_who_approves(home: Home) -> Non
     assert Ledger.open(home).champion("trips") is None
     assert f"evergreen approve {FIRST}" in render_approval(request)
 
-    outcome = approve(home, FIRST, "Ada", "checked the slices")
+    outcome = approve(home, WEEK, FIRST, "Ada", "checked the slices")
     assert outcome.status == "promoted"
     champion = Ledger.open(home).champion("trips")
     assert champion is not None
@@ -61,9 +65,9 @@ def test_it_is_decided_once(home: Home) -> None:
     assert reject(home, FIRST, "Ada", "the holiday rows are wrong").status == "rejected"
     assert status(home, FIRST) == ("rejected", "rejected by Ada: the holiday rows are wrong")
     with pytest.raises(UsageError, match=r"was rejected by Ada on .*: the holiday rows are wrong"):
-        approve(home, FIRST, "Bob", "why not")
+        approve(home, WEEK, FIRST, "Bob", "why not")
     with pytest.raises(UsageError, match="No attempt trips-9 waits"):
-        approve(home, "trips-9", "Bob", "why not")
+        approve(home, WEEK, "trips-9", "Bob", "why not")
     assert Ledger.open(home).champion("trips") is None
 
 
@@ -78,7 +82,7 @@ def test_silence_keeps_it_out(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     assert expire_approvals(home) == []
     monkeypatch.setattr(approval, "now", lambda: late)
     with pytest.raises(UsageError, match="was expired on"):
-        approve(home, FIRST, "Ada", "too late")
+        approve(home, WEEK, FIRST, "Ada", "too late")
     assert status(home, FIRST) == ("rejected", "nobody decided in time")
     assert Ledger.open(home).champion("trips") is None
 
@@ -87,7 +91,7 @@ def test_judged_against_another_champion_it_is_to_be_judged_again(home: Home) ->
     ask(home)
     add_version(home, 2)
     promote(home, plan(2, None), told(2))
-    outcome = approve(home, FIRST, "Ada", "looks good")
+    outcome = approve(home, WEEK, FIRST, "Ada", "looks good")
     assert outcome.status == "inconclusive"
     assert "judged against" in str(outcome.reason)
     agree(home, 2)
@@ -96,11 +100,53 @@ def test_judged_against_another_champion_it_is_to_be_judged_again(home: Home) ->
 def test_a_decision_that_a_crash_cut_off_is_carried_out(home: Home) -> None:
     ask(home)
     Ledger.open(home).decide_approval(FIRST, "approved", "Ada", "fine")
-    assert finish_approvals(home) == [FIRST]
-    assert finish_approvals(home) == []
+    assert finish_approvals(home, "trips") == [FIRST]
+    assert finish_approvals(home, "trips") == []
     assert status(home, FIRST)[0] == "promoted"
     agree(home, 1)
     ask(home, 2, 1)
-    Ledger.open(home).decide_approval(SECOND, "rejected", "Ada", "no")
-    assert finish_approvals(home) == [SECOND]
-    assert status(home, SECOND) == ("rejected", "rejected by Ada: no")
+    ledger = Ledger.open(home)
+    ledger.decide_approval(SECOND, "approved", "Ada", "fine")
+    request_approval(WEEK, home, plan(2, 1), told(2))  # by a training that came first
+    assert ledger.approval(SECOND).state == "approved"
+    assert approve(home, WEEK, SECOND, "Bob", "again").status == "promoted"
+    agree(home, 2)
+
+
+def test_chosen_by_hand_it_is_approved(home: Home) -> None:
+    ask(home)
+    choose_version(home, WEEK, 1, None, "Bob")
+    assert status(home, FIRST)[0] == "promoted"
+    request = Ledger.open(home).approval(FIRST)
+    assert (request.state, request.by) == ("approved", "Bob")
+    with pytest.raises(UsageError, match="was approved by Bob"):
+        reject(home, FIRST, "Ada", "no")
+
+
+def test_judged_again_and_kept_out_it_waits_no_more(home: Home) -> None:
+    ask(home)
+    keep_out(home, told(1), "fail", {})
+    with pytest.raises(UsageError, match="was rejected"):
+        approve(home, WEEK, FIRST, "Ada", "fine")
+    assert Ledger.open(home).champion("trips") is None
+
+
+def test_it_fits_the_data_of_today_and_says_who(home: Home) -> None:
+    ask(home)
+    close_promotion(home, plan(1, None), {"train": 3.0})
+    request_approval(WEEK, home, plan(1, None), told(1).model_copy(update={"seconds": {"train": 3.0}}))
+    assert kinds(home).count("approval asked trips-1") == 1
+    with pytest.raises(UsageError, match="not said who"):
+        approve(home, WEEK, FIRST, " ", "fine")
+    columns = {"columns": {"z": {"type": "number"}, "y": {"type": "number"}}}
+    with pytest.raises(UsageError, match="does not fit the data"):
+        approve(home, CONFIG.model_validate(CONFIG.model_dump() | columns), FIRST, "Ada", "fine")
+    assert approve(home, WEEK, FIRST, "Ada", "fine").seconds == {"train": 3.0}
+
+
+def test_approved_twice_it_is_promoted_once(home: Home) -> None:
+    ask(home)
+    one = Ledger.open(home).decide_approval(FIRST, "approved", "Ada", "fine")
+    shutil.rmtree(home.pipeline("trips").attempts / FIRST / "bundle")
+    assert [carry_out(home, one).status, carry_out(home, one).status] == ["reverted", "reverted"]
+    assert len(Ledger.open(home).promotions("trips")) == 1
