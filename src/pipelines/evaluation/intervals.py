@@ -18,7 +18,7 @@ FEW = 5  # rows that agree show nothing at the usual level if they are fewer: 1 
 
 @dataclass(frozen=True)
 class Spread:
-    """The sums of the second, third and fourth powers of what the rows add to a metric."""
+    """The sums of the second, third and fourth powers of what the rows add to a metric, of 1 at most each."""
 
     rows: int
     second: float
@@ -43,6 +43,9 @@ class Spread:
 
 
 def measure_spread(influence: NDArray[np.float64]) -> Spread:
+    import numpy as np
+
+    influence = influence / (np.abs(influence).max() or 1.0)  # of any unit: powers of 1e100 are no numbers
     squares = influence * influence
     sums = (squares.sum(), squares @ influence, squares @ squares)
     return Spread(len(influence), *map(float, sums))
@@ -116,8 +119,9 @@ def find_bounds(
     bias = float(ndtri(np.clip(below, 1 / len(draws), 1 - 1 / len(draws))))
     shifted = bias + z
     corrected = bias + shifted / np.maximum(1 - spread.skew * shifted, 0.1)
-    found: NDArray[np.float64] = np.quantile(draws, ndtr(corrected))
-    return found
+    known = np.isfinite(corrected)
+    found = np.quantile(draws, ndtr(np.where(known, corrected, 0.0)))
+    return np.where(known, found, np.nan)
 
 
 def normal_bounds(

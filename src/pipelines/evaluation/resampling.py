@@ -87,13 +87,16 @@ class Resamples:
         """Sums over the rows that are drawn one by one: (draws, k)."""
         import numpy as np
 
-        # Single precision: the parts are deviations from the mean, and seven digits of those are enough.
-        single = parts.astype(np.float32)
+        # Single precision: the parts are deviations from the mean, and seven digits of those are enough. Of
+        # values of any unit: each column is measured by its own largest.
+        largest = np.abs(parts).max(axis=0)
+        size = np.where(largest > 0, largest, 1.0)
+        single = (parts / size).astype(np.float32)
         chunks = [
             self.counts[start : start + CHUNK].astype(np.float32) @ single
             for start in range(0, self.draws, CHUNK)
         ]
-        return np.concatenate(chunks).astype(np.float64)
+        return np.concatenate(chunks).astype(np.float64) * size
 
     def _others(self, deviations: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the rows drawn together; `deviations` has zeros in place of the rest."""

@@ -149,3 +149,16 @@ def test_a_statistic_of_a_ratio_keeps_its_shape() -> None:
     draws = compare("f1", {"a": found}, Resamples(41)).draws["a"]
     assert set(np.round(draws, 9)) == {0.0, 1.0}
     assert np.mean(draws == 0) == pytest.approx(np.exp(-1), abs=0.03)
+
+
+def test_bounds_are_the_same_in_every_unit() -> None:
+    errors = np.random.default_rng(9).normal([1.0, 1.2], size=(200, 2))
+
+    def bounds(unit: float) -> list[float]:
+        each = {name: plain(errors[:, k] * unit) for k, name in enumerate("ab")}
+        return compare("mae", each, Resamples(200, draws=500)).difference("a", "b").bounds
+
+    for unit in (1e-100, 1e-24, 1e30, 1e100):
+        np.testing.assert_allclose(np.array(bounds(unit)) / unit, bounds(1.0), rtol=1e-4)
+    unknown = measure_spread(np.array([1.0, np.nan]))
+    assert np.isnan(find_bounds(np.zeros(9), 0.0, unknown, LEVELS)).all()
