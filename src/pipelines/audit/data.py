@@ -34,7 +34,7 @@ def benefit(evidence: Evidence) -> Found:
     version, evaluation = found
     if not version.inputs:
         return unknown_inputs(version)
-    known = {one.column: one for one in evaluation.importances}
+    known = {one.column: one for one in evaluation.importances if one.permutation is not None}
     unknown = [name for name in version.inputs if name not in known]
     if not known or unknown:
         return f"the permutation importance was not measured of {listed(unknown) or 'any feature'}"
@@ -49,7 +49,7 @@ def unknown_inputs(version: VersionEvidence) -> str:
 
 
 def is_beneficial(one: Importance) -> bool:
-    return one.permutation > CERTAIN * one.deviation and one.permutation > 0
+    return one.permutation is not None and one.permutation > max(0.0, CERTAIN * one.deviation)
 
 
 def policy(evidence: Evidence) -> Found:

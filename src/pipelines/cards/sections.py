@@ -186,7 +186,7 @@ def importances(evaluation: Evaluation) -> Section:
     rows = [
         [
             one.column,
-            f"{number(one.permutation)} ± {number(2 * one.deviation)}",
+            "" if one.permutation is None else f"{number(one.permutation)} ± {number(2 * one.deviation)}",
             "" if one.shapley is None else number(one.shapley),
             "" if one.alone is None else f"{one.alone:.2f}",
         ]

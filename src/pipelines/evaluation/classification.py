@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.evaluation.regression import plain
 from pipelines.evaluation.resampling import Statistic
+from pipelines.records import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,17 +28,24 @@ class Answers:
     """True classes and what a model said of them.
 
     truth, said: (n,) indices into `classes`, those of the model in its order, then those that it never saw.
-    probabilities: (n, known) of the model's own classes. The positive one of two is the last of the model's.
+    probabilities: (n, known) of the model's own classes.
+    two: whether the task has two classes, of which the positive one is the last of the model's; that the
+    model knows two says nothing, since of a rare third it may have seen no row.
     """
 
     truth: NDArray[np.int64]
     said: NDArray[np.int64]
     probabilities: NDArray[np.float64]
     classes: list[str]
+    two: bool
 
     @property
     def known(self) -> int:
         return int(self.probabilities.shape[1])
+
+    @property
+    def positive(self) -> int:
+        return self.known - 1
 
     @cached_property
     def given(self) -> NDArray[np.float64]:
@@ -49,7 +57,7 @@ class Answers:
         return np.where(seen, self.probabilities[np.arange(len(place)), place], 0.0)
 
 
-def read_answers(target: pd.Series, predictions: pd.DataFrame) -> Answers:
+def read_answers(task: Task, target: pd.Series, predictions: pd.DataFrame) -> Answers:
     """`predictions` has `prediction` and `p_<class>` for each class of the model, in its order."""
     import pandas as pd
 
@@ -60,7 +68,8 @@ def read_answers(target: pd.Series, predictions: pd.DataFrame) -> Answers:
         pd.Categorical(column, categories=classes).codes.astype("int64")
         for column in (target, predictions["prediction"])
     )
-    return Answers(truth, said, predictions[[f"p_{name}" for name in own]].to_numpy("float64"), classes)
+    probabilities = predictions[[f"p_{name}" for name in own]].to_numpy("float64")
+    return Answers(truth, said, probabilities, classes, two=task == "binary")
 
 
 def statistic(metric: str, answers: Answers) -> Statistic | None:
@@ -98,11 +107,11 @@ def balanced_accuracy(answers: Answers) -> Statistic:
 
 
 def f1(answers: Answers) -> Statistic:
-    """F1 of the positive class where the model knows two, else the mean over the classes that occur."""
+    """F1 of the positive class of two, else the mean over the classes that occur."""
     import numpy as np
 
-    if answers.known == 2:
-        return f1_of(answers.truth == 1, answers.said == 1)
+    if answers.two:
+        return f1_of(answers.truth == answers.positive, answers.said == answers.positive)
     size, rows = len(answers.classes), len(answers.truth)
     both = answers.truth == answers.said
     total = np.bincount(answers.truth, minlength=size) + np.bincount(answers.said, minlength=size)
@@ -134,8 +143,8 @@ def log_loss(answers: Answers) -> Statistic:
 
 def brier(answers: Answers) -> Statistic:
     """Mean squared error of the positive class's probability; of several classes the sum over all of them."""
-    if answers.known == 2:
-        return plain((answers.probabilities[:, 1] - (answers.truth == 1)) ** 2)
+    if answers.two:
+        return plain((answers.probabilities[:, -1] - (answers.truth == answers.positive)) ** 2)
     squares = (answers.probabilities**2).sum(axis=1)
     return plain(squares - 2 * answers.given + 1.0)
 
@@ -149,8 +158,8 @@ def ece(answers: Answers) -> Statistic:
     """
     import numpy as np
 
-    if answers.known == 2:
-        score, hit = answers.probabilities[:, 1], answers.truth == 1
+    if answers.two:
+        score, hit = answers.probabilities[:, -1], answers.truth == answers.positive
     else:
         score, hit = answers.probabilities.max(axis=1), answers.truth == answers.said
     edges = np.quantile(score, np.linspace(0, 1, BINS + 1))
@@ -169,7 +178,7 @@ def auc(answers: Answers) -> Statistic | None:
     """
     import numpy as np
 
-    positions = [1] if answers.known == 2 else range(answers.known)
+    positions = [answers.positive] if answers.two else range(answers.known)
     each = [auc_of(answers.truth == k, answers.probabilities[:, k]) for k in positions]
     found = [s.parts[:, 0] for s in each if s is not None]
     return plain(np.mean(found, axis=0)) if found else None
@@ -192,7 +201,7 @@ def auc_of(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic
 
 
 def pr_auc(answers: Answers) -> Statistic | None:
-    return average_precision(answers.truth == answers.known - 1, answers.probabilities[:, -1])
+    return average_precision(answers.truth == answers.positive, answers.probabilities[:, -1])
 
 
 def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic | None:

@@ -35,7 +35,7 @@ def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) 
     sign = 1 if higher_is_better(config.metric) else -1
 
     def score(target: pd.Series, answers: pd.DataFrame) -> float:
-        return sign * score_metric(config.metric, target, answers)
+        return sign * score_metric(config.task, config.metric, target, answers)
 
     alone = skill_alone(sample.rows, sample.target, config.task, bundle.features)
     chosen = sorted(bundle.inputs, key=lambda name: -alone.get(name, 1.0))[:MOST_PERMUTED]
@@ -44,15 +44,14 @@ def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) 
     found = [
         Importance(
             column=name,
-            permutation=mean,
-            deviation=deviation,
-            shapley=shapley_values[name],
+            permutation=mean if math.isfinite(mean) else None,
+            deviation=deviation if math.isfinite(mean) else 0.0,
+            shapley=shapley_values.get(name),
             alone=alone.get(name),
         )
         for name, (mean, deviation) in falls.items()
-        if math.isfinite(mean)
     ]
-    return sorted(found, key=lambda one: -one.permutation)
+    return sorted(found, key=lambda one: math.inf if one.permutation is None else -one.permutation)
 
 
 def permutation_importance(
@@ -79,7 +78,10 @@ def permutation_importance(
 
 
 def mean_shapley(bundle: Bundle, rows: pd.DataFrame) -> dict[str, float]:
-    """The mean absolute Shapley value of each column, on as many rows as ANSWERS of the model allow."""
+    """The mean absolute Shapley value of each column, on as many rows as ANSWERS of the model allow.
+
+    Nothing where no row is left beside the background.
+    """
     import numpy as np
 
     random = np.random.default_rng(0)
@@ -87,8 +89,11 @@ def mean_shapley(bundle: Bundle, rows: pd.DataFrame) -> dict[str, float]:
     background = rows.iloc[order[:BACKGROUND]]
     affordable = ANSWERS // (answers_a_row(bundle) * len(background))
     count = min(MOST_EXPLAINED, max(LEAST_EXPLAINED, affordable))
-    values, _ = shapley(bundle, rows.iloc[order[BACKGROUND : BACKGROUND + count]], background)
-    means = np.abs(values).mean(axis=(0, 2)) if len(values) else np.zeros(len(bundle.inputs))
+    explained = rows.iloc[order[BACKGROUND : BACKGROUND + count]]
+    if explained.empty:
+        return {}
+    values, _ = shapley(bundle, explained, background)
+    means = np.abs(values).mean(axis=(0, 2))
     return {name: float(mean) for name, mean in zip(bundle.inputs, means, strict=True)}
 
 

@@ -36,8 +36,9 @@ def read_rows(task: Task, target: pd.Series, predictions: pd.DataFrame) -> Value
     """True values and a model's answers as arrays, which all its metrics are made from."""
     from pipelines.evaluation import classification, regression
 
-    read = regression.read_values if task == "regression" else classification.read_answers
-    return read(target, predictions)
+    if task == "regression":
+        return regression.read_values(target, predictions)
+    return classification.read_answers(task, target, predictions)
 
 
 def find_statistic(metric: str, rows: Values | Answers) -> Statistic | None:
@@ -49,12 +50,11 @@ def find_statistic(metric: str, rows: Values | Answers) -> Statistic | None:
     return classification.statistic(metric, rows)
 
 
-def score_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> float:
+def score_metric(task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame) -> float:
     """One metric of the true values and the predictions; NaN where these give it no meaning.
 
     `predictions` has `prediction` and, for classes, `p_<class>`; the positive class is the last in order.
     """
-    task: Task = "regression" if metric in MEASURED["regression"] else "multiclass"
     found = find_statistic(metric, read_rows(task, target, predictions))
     return math.nan if found is None else found.value
 

@@ -25,8 +25,8 @@ def draw_plots(task: Task, sample: Sample) -> Plots:
     """Curves of a model of classes, residuals of one of values."""
     if task == "regression":
         return draw_residuals(sample)
-    answers = read_answers(sample.target, sample.answers)
-    shown = [1] if answers.known == 2 else frequent(answers, MOST_CURVES)
+    answers = read_answers(task, sample.target, sample.answers)
+    shown = [answers.positive] if answers.two else frequent(answers, MOST_CURVES)
     curves = {answers.classes[k]: rank_curves(answers.truth == k, answers.probabilities[:, k]) for k in shown}
     return Plots(
         roc={name: found[0] for name, found in curves.items() if found},
@@ -78,8 +78,8 @@ def calibration(answers: Answers) -> Curve:
     """Mean probability against the share that came true, of the positive class or of the one that is said."""
     import numpy as np
 
-    if answers.known == 2:
-        score, hit = answers.probabilities[:, 1], answers.truth == 1
+    if answers.two:
+        score, hit = answers.probabilities[:, -1], answers.truth == answers.positive
     else:
         score, hit = answers.probabilities.max(axis=1), answers.truth == answers.said
     bins = [b for b in np.array_split(np.argsort(score, kind="stable"), CALIBRATION_BINS) if len(b)]

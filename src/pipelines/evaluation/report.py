@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.markdown import markdown_cell, markdown_table
-from pipelines.records import Evaluation, GateVerdict, GroupFairness, Interval, TrainOutcome
+from pipelines.records import Evaluation, GateVerdict, GroupFairness, Importance, Interval, TrainOutcome
 
 MOST_FEATURES = 10
 SIGNS = {"pass": "✅ pass", "fail": "❌ fail", "inconclusive": "❔ inconclusive"}
@@ -82,9 +82,13 @@ def groups(found: GroupFairness) -> list[str]:
 
 def features(evaluation: Evaluation) -> list[list[str]]:
     return [
-        [one.column, f"{one.permutation:.4g} ± {one.deviation:.2g}", number(one.shapley), number(one.alone)]
+        [one.column, fall(one), number(one.shapley), number(one.alone)]
         for one in evaluation.importances[:MOST_FEATURES]
     ]
+
+
+def fall(one: Importance) -> str:
+    return "-" if one.permutation is None else f"{one.permutation:.4g} ± {one.deviation:.2g}"
 
 
 def span(interval: Interval | None) -> str:

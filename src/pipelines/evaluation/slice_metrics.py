@@ -44,7 +44,7 @@ def row_losses(task: Task, sample: Sample) -> NDArray[np.float64]:
     if task == "regression":
         values = read_values(sample.target, sample.answers)
         return (values.truth - values.predicted) ** 2
-    given = read_answers(sample.target, sample.answers).given
+    given = read_answers(task, sample.target, sample.answers).given
     return np.asarray(-np.log(np.clip(given, 1e-7, 1.0)))
 
 

@@ -11,7 +11,7 @@ from pipelines.config import PipelineConfig
 from pipelines.monitoring.distances import spell_category
 from pipelines.monitoring.drift import measure_drift
 from pipelines.monitoring.reference import Reference
-from pipelines.records import Interval, Quality, WindowMeasure
+from pipelines.records import Interval, Quality, Task, WindowMeasure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def measure_quality(config: PipelineConfig, rows: pd.DataFrame, expected: float)
     if len(labelled) < FEWEST_LABELS or not math.isfinite(expected):
         return None
     target, predictions = split_label(config, labelled)
-    realised = bootstrap_metric(config.metric, target, predictions)
+    realised = bootstrap_metric(config.task, config.metric, target, predictions)
     if realised is None:
         return None
     return Quality(metric=config.metric, labelled=len(labelled), realised=realised, expected=expected)
@@ -84,26 +84,28 @@ def split_label(config: PipelineConfig, rows: pd.DataFrame) -> tuple[pd.Series, 
     return words[0], predictions.assign(prediction=words[1])
 
 
-def bootstrap_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> Interval | None:
+def bootstrap_metric(
+    task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame
+) -> Interval | None:
     """The metric with its 95 % percentile interval over 200 seeded resamples of rows.
 
     None where it has no value, as an AUC of one class; resamples without a value are left out.
     """
     import numpy as np
 
-    value = try_metric(metric, target, predictions)
+    value = try_metric(task, metric, target, predictions)
     if value is None:
         return None
     chance, size = np.random.default_rng(SEED), len(target)
     draws = (chance.integers(0, size, min(size, MOST_RESAMPLED)) for _ in range(RESAMPLES))
-    scores = [try_metric(metric, target.iloc[draw], predictions.iloc[draw]) for draw in draws]
+    scores = [try_metric(task, metric, target.iloc[draw], predictions.iloc[draw]) for draw in draws]
     low, high = np.percentile([score for score in scores if score is not None] or [value], [2.5, 97.5])
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
-def try_metric(metric: str, target: pd.Series, predictions: pd.DataFrame) -> float | None:
+def try_metric(task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame) -> float | None:
     """The metric, None where these rows have none."""
     from pipelines.evaluation.metrics import score_metric
 
-    value = score_metric(metric, target.reset_index(drop=True), predictions.reset_index(drop=True))
+    value = score_metric(task, metric, target.reset_index(drop=True), predictions.reset_index(drop=True))
     return value if math.isfinite(value) else None

@@ -47,7 +47,7 @@ def class_score(metric: str, found: Tensor, target: Tensor) -> float:
     known = shares.shape[1]
     truth = np.where(truth < 0, known, truth)  # a class that was never seen in training
     names = [str(number) for number in range(known + 1)]
-    measured = statistic(metric, Answers(truth, shares.argmax(axis=1), shares, names))
+    measured = statistic(metric, Answers(truth, shares.argmax(axis=1), shares, names, known == 2))
     return math.nan if measured is None else measured.value
 
 

@@ -18,7 +18,7 @@ from pipelines.evaluation.importance import measure_importances, shapley
 from pipelines.evaluation.leakage import skill_alone
 from pipelines.evaluation.plots import draw_plots
 from pipelines.evaluation.robustness import probe
-from pipelines.evaluation.sampling import draw_sample
+from pipelines.evaluation.sampling import Sample, draw_sample
 from pipelines.evaluation.slice_metrics import measure_slices
 from pipelines.evaluation.slices import named_slices, worst_slices
 from pipelines.partition import Partition, hold
@@ -131,6 +131,18 @@ def test_importances_tell_what_the_model_uses(define: Any, hand_made: Any, draw_
     assert by["idle"].permutation == by["idle"].shapley == 0.0
     assert by["x"].shapley > by["z"].shapley > 0.0
     assert 0.3 < by["x"].alone < 0.7 > by["z"].alone
+
+
+def test_a_column_without_a_fall_is_kept_for_what_it_tells_alone(
+    define: Any, hand_made: Any, draw_rows: Any
+) -> None:
+    """If the rows whose columns are dealt out hold one class, no AUC falls; ten rows explain nothing."""
+    sample = draw_rows("binary")
+    few = Sample(sample.rows[:10], pd.Series(["no"] * 10), sample.answers[:10], np.arange(10))
+    config = definition(define).model_copy(update={"task": "binary", "metric": "auc"})
+    found = measure_importances(config, hand_made("binary"), few)
+    assert found
+    assert {(one.permutation, one.shapley) for one in found} == {(None, None)}
 
 
 @settings(max_examples=5, deadline=None)

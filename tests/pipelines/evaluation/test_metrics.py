@@ -48,7 +48,10 @@ def test_a_class_that_the_model_never_saw_costs_dearly_and_raises_nothing() -> N
     assert after["log_loss"] > before["log_loss"]
     assert (
         score_metric(
-            "log_loss", pd.Series(["a"]), pd.DataFrame({"prediction": ["b"], "p_a": [0.0], "p_b": [1.0]})
+            "multiclass",
+            "log_loss",
+            pd.Series(["a"]),
+            pd.DataFrame({"prediction": ["b"], "p_a": [0.0], "p_b": [1.0]}),
         )
         > 30
     )
@@ -72,12 +75,19 @@ def test_ties_and_absent_classes(seed: int) -> None:
 @pytest.mark.parametrize("answer", [3.0, 4.0])
 def test_r2_where_all_is_one_value(answer: float) -> None:
     target, answers = pd.Series([3.0] * 5), pd.DataFrame({"prediction": [answer] * 5})
-    assert score_metric("r2", target, answers) == known.r2_score(target, answers["prediction"])
+    assert score_metric("regression", "r2", target, answers) == known.r2_score(target, answers["prediction"])
 
 
 def test_auc_of_one_class_is_no_number() -> None:
     _, answers = classes(["no", "yes"], 5)
-    assert math.isnan(score_metric("auc", pd.Series(["no"] * 5), answers))
+    assert math.isnan(score_metric("binary", "auc", pd.Series(["no"] * 5), answers))
+
+
+def test_a_rare_class_that_a_model_never_saw_changes_no_formula() -> None:
+    """Of two multiclass models that say the same the one knows a third class, and gives it no chance."""
+    target, two = classes(["a", "b"], 40)
+    three = two.assign(p_c=0.0)
+    assert score_all("multiclass", target, two) == pytest.approx(score_all("multiclass", target, three))
 
 
 def test_better_is_higher_but_for_losses() -> None:
@@ -89,4 +99,4 @@ def test_better_is_higher_but_for_losses() -> None:
 def test_what_has_no_finite_value_is_left_out() -> None:
     target, answers = pd.Series([1.0, 2.0]), pd.DataFrame({"prediction": [1.0, math.nan]})
     assert score_all("regression", target, answers) == {}
-    assert math.isnan(score_metric("rmse", target, answers))
+    assert math.isnan(score_metric("regression", "rmse", target, answers))

@@ -49,10 +49,10 @@ def importance_view(found: Sequence[Importance]) -> ImportanceView | None:
     """The columns that matter most first; None where nothing was measured."""
     if not found:
         return None
-    ranked = sorted(found, key=lambda one: one.permutation if math.isfinite(one.permutation) else -math.inf)
+    ranked = sorted(found, key=lambda one: x if math.isfinite(x := known(one.permutation)) else -math.inf)
     shown = ranked[::-1][:MOST_COLUMNS]
-    falls = bars([one.permutation for one in shown], [one.deviation for one in shown])
-    means = bars([math.nan if one.shapley is None else one.shapley for one in shown])
+    falls = bars([known(one.permutation) for one in shown], [one.deviation for one in shown])
+    means = bars([known(one.shapley) for one in shown])
     lines = [
         ImportanceLine(one.column, fall, mean, DASH if one.alone is None else f"{one.alone:.0%}")
         for one, fall, mean in zip(shown, falls, means, strict=True)
@@ -63,6 +63,10 @@ def importance_view(found: Sequence[Importance]) -> ImportanceView | None:
         shapley=any(means),
         alone=any(one.alone is not None for one in shown),
     )
+
+
+def known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def bars(values: Sequence[float], deviations: Sequence[float] | None = None) -> list[Bar | None]:
