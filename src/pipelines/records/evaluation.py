@@ -116,7 +116,7 @@ class Probe(Record):
 
 class Importance(Record):
     """What an input column does: how far the metric falls when it is dealt out anew, the mean absolute
-    Shapley value, and what it tells of the target all alone (1 all, 0 nothing); None where it has no value."""
+    Shapley value, and what it tells of the target alone (1 all, 0 nothing); None where it has no value."""
 
     column: str
     permutation: float | None
