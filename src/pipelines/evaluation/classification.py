@@ -174,12 +174,15 @@ def ece(answers: Answers) -> Statistic:
 def auc(answers: Answers) -> Statistic | None:
     """How often a positive row stands above another, a tie counts half; None where there is but one class.
 
-    Of several classes the mean, over those that occur, of each one against the rest.
+    Of several classes the mean, over those that occur, of each one against the rest; one that the model never
+    saw has the same score on all rows.
     """
     import numpy as np
 
-    positions = [answers.positive] if answers.two else range(answers.known)
-    each = [auc_of(answers.truth == k, answers.probabilities[:, k]) for k in positions]
+    unseen = np.zeros(len(answers.truth))
+    positions = [answers.positive] if answers.two else range(len(answers.classes))
+    scores = {k: answers.probabilities[:, k] if k < answers.known else unseen for k in positions}
+    each = [auc_of(answers.truth == k, score) for k, score in scores.items()]
     found = [s.parts[:, 0] for s in each if s is not None]
     return plain(np.mean(found, axis=0)) if found else None
 
