@@ -191,7 +191,7 @@ def test_rows_of_nothing_but_unreadable_cells_are_refused(pipeline: Pipeline) ->
     check_next(pipeline)
 
 
-@pytest.mark.slow
+@pytest.mark.faults  # a minute, for a table that few have
 def test_five_thousand_columns_are_defined_taken_in_and_checked(tmp_path: Path) -> None:
     """By `init`, then a batch of them, then another that is compared with the first."""
     (tmp_path / "inbox").mkdir()
