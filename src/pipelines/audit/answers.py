@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Literal
 
 from pipelines.audit.evidence import Evidence, VersionEvidence
@@ -44,14 +46,21 @@ class Answer(Record):
     to_do: str | None = None
 
 
-def measured(evidence: Evidence) -> tuple[VersionEvidence, Evaluation] | str:
-    """The champion with its evaluation, or what is lacking."""
-    champion = evidence.champion
-    if champion is None:
-        return NO_CHAMPION
-    if champion.evaluation is None:
-        return f"the evaluation of version {champion.version} is not kept in {champion.attempt.folder}"
-    return champion, champion.evaluation
+def of_champion(
+    test: Callable[[Evidence, VersionEvidence, Evaluation], Found],
+) -> Callable[[Evidence], Found]:
+    """A test of the champion's evaluation: where there is none, it says what is lacking."""
+
+    @wraps(test)
+    def answer(evidence: Evidence) -> Found:
+        champion = evidence.champion
+        if champion is None:
+            return NO_CHAMPION
+        if champion.evaluation is None:
+            return f"the evaluation of version {champion.version} is not kept in {champion.attempt.folder}"
+        return test(evidence, champion, champion.evaluation)
+
+    return answer
 
 
 def place_of(version: VersionEvidence) -> str:

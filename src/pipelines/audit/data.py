@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
 from pipelines.audit.evidence import Evidence, JudgedBatch, VersionEvidence
-from pipelines.records import Importance, Probe
+from pipelines.records import Evaluation, Importance, Probe
 
 CERTAIN = 2.0  # standard deviations of a permutation importance, below which it may be chance
 
@@ -26,12 +26,9 @@ def place_of_batch(batch: JudgedBatch) -> str:
     return f"batch {batch.report.batch}" + (f", {batch.page}" if batch.page else "")
 
 
-def benefit(evidence: Evidence) -> Found:
+@of_champion
+def benefit(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """How much worse the champion is without each of its features was measured."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     if not version.inputs:
         return unknown_inputs(version)
     known = {one.column: one for one in evaluation.importances if one.permutation is not None}
@@ -52,12 +49,9 @@ def is_beneficial(one: Importance) -> bool:
     return one.permutation is not None and one.permutation > max(0.0, CERTAIN * one.deviation)
 
 
-def policy(evidence: Evidence) -> Found:
+@of_champion
+def policy(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """The champion reads declared columns alone, and it was looked for one that gives the target away."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     if not version.inputs:
         return unknown_inputs(version)
     alone = {one.column: one.alone for one in evaluation.importances if one.alone is not None}
@@ -99,12 +93,9 @@ def used(version: VersionEvidence) -> set[str]:
     return taken - {data.get("target"), data.get("timestamp")}
 
 
-def feature_code(evidence: Evidence) -> Found:
+@of_champion
+def feature_code(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """The code that makes features answered golden rows, gaps and extremes, in a clean process and here."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     if not evaluation.probes:
         return f"version {version.version} was not asked about gaps and extreme values"
     if evaluation.smoke_failure is not None:

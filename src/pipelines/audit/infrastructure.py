@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
-from pipelines.audit.evidence import Evidence
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.evidence import Evidence, VersionEvidence
 from pipelines.audit.model import place_of_window, with_quality
-from pipelines.records import GateVerdict, Promotion
+from pipelines.records import Evaluation, GateVerdict, Promotion
 
 
 def reproduction(evidence: Evidence) -> Found:
@@ -19,12 +19,9 @@ def reproduction(evidence: Evidence) -> Found:
     return Proof(words=words, place=f"entry {last.seq} of the audit log, {last.time:%Y-%m-%d %H:%M} UTC")
 
 
-def unit(evidence: Evidence) -> Found:
+@of_champion
+def unit(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """What the definition asks for was built, learnt, was written to files and read by a clean process."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     if evaluation.smoke_failure is not None:
         return f"version {version.version} did not load in a clean process: {evaluation.smoke_failure}"
     passed = {gate.name for gate in gates_of(evidence) if gate.verdict == "pass"}
@@ -74,12 +71,9 @@ def gates(evidence: Evidence) -> Found:
     return Proof(words=words, place=f"{evidence.champion.run}, gates.json; {evidence.places['gates']}")
 
 
-def debugging(evidence: Evidence) -> Found:
+@of_champion
+def debugging(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """One prediction can be followed back by its id, and what it rests on can be said."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     logged = evidence.predictions.get(version.version, 0)
     explained = [one for one in evaluation.importances if one.shapley is not None]
     if not logged:

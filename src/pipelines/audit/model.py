@@ -6,9 +6,9 @@ import math
 from collections import defaultdict
 from datetime import timedelta
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
-from pipelines.audit.evidence import Evidence
-from pipelines.records import Quality, WindowJudgment
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.evidence import Evidence, VersionEvidence
+from pipelines.records import Evaluation, Quality, WindowJudgment
 
 DAY = timedelta(days=1)
 
@@ -92,12 +92,9 @@ def staleness(evidence: Evidence) -> Found:
     return Proof(words=words, place=place_of_window(last))
 
 
-def simpler(evidence: Evidence) -> Found:
+@of_champion
+def simpler(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """The champion was measured against a linear model, learnt from the same rows."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     plain = [one for one in evaluation.baselines if one.linear]
     if version.kind == "linear":
         plain = evaluation.baselines  # nothing simpler that learns
@@ -113,12 +110,9 @@ def simpler(evidence: Evidence) -> Found:
     return Proof(words=words, place=place_of(version), trouble=trouble)
 
 
-def slices(evidence: Evidence) -> Found:
+@of_champion
+def slices(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """Quality was measured on parts of the data, named or found."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     known = [one for one in evaluation.slices if one.interval]
     if not known:
         return f"version {version.version} was measured on all rows alone"
@@ -129,12 +123,9 @@ def slices(evidence: Evidence) -> Found:
     return Proof(words=words, place=place_of(version), trouble=trouble)
 
 
-def inclusion(evidence: Evidence) -> Found:
+@of_champion
+def inclusion(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """How groups of people are treated was measured."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     compared = [one for one in evaluation.fairness if one.groups]
     if not compared:
         return f"no groups of people were compared in the evaluation of version {version.version}"

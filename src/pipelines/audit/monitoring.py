@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, measured, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
 from pipelines.audit.data import describe_probe, place_of_batch
 from pipelines.audit.evidence import Evidence, VersionEvidence
 from pipelines.audit.infrastructure import gates_of
 from pipelines.audit.model import DAY, place_of_window, with_quality
-from pipelines.records import Footprint, WindowJudgment
+from pipelines.records import Evaluation, Footprint, WindowJudgment
 
 # The rules that compare a batch with the last snapshot (see `validation.drift`).
 AGAINST_BEFORE = {"column_is_like_before", "labels_agree_with_before"}
@@ -87,12 +87,9 @@ def age(evidence: Evidence) -> Found:
     return Proof(words=words, place=f"{place_of_window(last)}; {evidence.places['retraining']}")
 
 
-def stability(evidence: Evidence) -> Found:
+@of_champion
+def stability(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """No input that was tried gives an answer which is no number, and no metric is without a value."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     if not evaluation.probes:
         return f"version {version.version} was not asked about noise, gaps and extreme values"
     failed = [describe_probe(probe) for probe in evaluation.probes if probe.failure]
@@ -106,12 +103,9 @@ def stability(evidence: Evidence) -> Found:
     return Proof(words=words, place=place_of(version), trouble=trouble)
 
 
-def performance(evidence: Evidence) -> Found:
+@of_champion
+def performance(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
     """Speed, memory and size of the champion, against the version before it or the bounds of a gate."""
-    found = measured(evidence)
-    if isinstance(found, str):
-        return found
-    version, evaluation = found
     now, then = evaluation.footprint, footprint_of(evidence.before)
     if now is None:
         return f"speed and memory of version {version.version} were not measured"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-Z = 1.959964  # of a 95 % interval
 LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
 
 
