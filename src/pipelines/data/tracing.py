@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipelines.data.predictions.prediction_log import log_tables
-from pipelines.data.storage.tables import ask, open_table
+from pipelines.data.storage.tables import ask, dataset_of, open_table
 from pipelines.home import Home
 
 
@@ -54,7 +54,7 @@ def rows_by_batch(home: Home, pipeline: str, version: int) -> dict[str, int]:
 def replayed_batches(home: Home, pipeline: str) -> dict[str, set[str]]:
     """By batch, the later batches that brought rows of it back from quarantine."""
     table = open_table(home.pipeline(pipeline).quarantine)
-    if table is None or "_replayed" not in table.to_pyarrow_dataset().schema.names:
+    if table is None or "_replayed" not in dataset_of(table).schema.names:
         return {}
     sql = "SELECT DISTINCT _batch, _replayed FROM quarantine WHERE _replayed IS NOT NULL"
     found: dict[str, set[str]] = {}

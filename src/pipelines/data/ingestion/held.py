@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.config import PipelineConfig
 from pipelines.data.ingestion.fingerprints import fingerprint
-from pipelines.data.storage.tables import open_table
+from pipelines.data.storage.tables import dataset_of, open_table
 from pipelines.home import PipelineFolder
 
 
@@ -117,7 +117,7 @@ def column(path: Any, name: str) -> Any:
     table = open_table(path)
     if table is None:
         return np.empty(0, dtype=np.int64)
-    return table.to_pyarrow_dataset().to_table(columns=[name])[name].drop_null().to_numpy()
+    return dataset_of(table).to_table(columns=[name])[name].drop_null().to_numpy()
 
 
 def held_keys(folder: PipelineFolder, config: PipelineConfig, accepted_only: bool) -> HeldKeys:
@@ -127,6 +127,6 @@ def held_keys(folder: PipelineFolder, config: PipelineConfig, accepted_only: boo
     keys = [np.empty(0, dtype=np.int64)]
     table = open_table(folder.rows)
     if table is not None:
-        keys += map(fingerprint, table.to_pyarrow_dataset().to_batches(columns=config.data.key))
+        keys += map(fingerprint, dataset_of(table).to_batches(columns=config.data.key))
     paths = (folder.rows,) if accepted_only else (folder.rows, folder.quarantine)
     return HeldKeys.of(np.concatenate(keys), np.concatenate([column(path, "_row") for path in paths]))

@@ -18,7 +18,7 @@ from pipelines.data.ingestion.schema import find_name
 from pipelines.data.ingestion.staging import Staging
 from pipelines.data.ingestion.unread import with_unread
 from pipelines.data.storage.snapshots import CARRIED
-from pipelines.data.storage.tables import open_table
+from pipelines.data.storage.tables import dataset_of, open_table
 from pipelines.home import PipelineFolder
 from pipelines.records import Record, SourceRead, Task
 
@@ -71,7 +71,7 @@ class Rebuild:
         if self.quarantine is None:
             return pa.table({"_row": pa.array([], pa.int64())})
         repaired = ds.field("_replayed").is_valid() & ds.field("_row").is_valid()
-        return self.quarantine.to_pyarrow_dataset().to_table(columns=columns, filter=repaired)
+        return dataset_of(self.quarantine).to_table(columns=columns, filter=repaired)
 
     # -------------------------------------------------------------------------------------- read again
 
@@ -144,11 +144,11 @@ class Rebuild:
         import pyarrow.dataset as ds
 
         if self.rows is not None:
-            for batch in self.rows.to_pyarrow_dataset().to_batches():
+            for batch in dataset_of(self.rows).to_batches():
                 yield pa.table(batch)
         if self.quarantine is not None:
             waiting = ds.field("_replayed").is_null()
-            for batch in self.quarantine.to_pyarrow_dataset().to_batches(filter=waiting):
+            for batch in dataset_of(self.quarantine).to_batches(filter=waiting):
                 yield with_unread(pa.table(batch), self.before.data.format)
 
     def carry_repaired(self) -> None:

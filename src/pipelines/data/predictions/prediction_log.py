@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.clock import now
 from pipelines.data.columns import as_number, as_text
-from pipelines.data.storage.tables import ask, open_table, write_rows
+from pipelines.data.storage.tables import ask, dataset_of, open_table, write_rows
 from pipelines.errors import DataError
 from pipelines.home import Home
 from pipelines.records import Record
@@ -60,7 +60,7 @@ def drop_logged(frame: pd.DataFrame, table: Any) -> pd.DataFrame:
 
 
 def stored_types(table: Any) -> dict[str, Any]:
-    return {field.name: field.type for field in table.to_pyarrow_dataset().schema}
+    return {field.name: field.type for field in dataset_of(table).schema}
 
 
 def to_arrow(frame: pd.DataFrame, stored: dict[str, Any]) -> Any:

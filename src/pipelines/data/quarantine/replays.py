@@ -16,7 +16,7 @@ from pipelines.data.ingestion.unread import with_unread
 from pipelines.data.quarantine.repairs import read_repaired, repair_rows, write_export
 from pipelines.data.storage.settling import finish_intakes, note_return, settle_replays
 from pipelines.data.storage.snapshots import accept_batch, failing_rows, parts_of
-from pipelines.data.storage.tables import ask, open_table, update_rows
+from pipelines.data.storage.tables import ask, dataset_of, open_table, update_rows
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
@@ -94,7 +94,7 @@ def waiting_rows(home: Home, pipeline: str) -> Any | None:
     table = open_table(home.pipeline(pipeline).quarantine)
     if table is None:
         return None
-    return table.to_pyarrow_dataset().to_table(filter=ds.field("_replayed").is_null()).sort_by("_seq")
+    return dataset_of(table).to_table(filter=ds.field("_replayed").is_null()).sort_by("_seq")
 
 
 def export_quarantine(config: PipelineConfig, home: Home, output: Path) -> int:

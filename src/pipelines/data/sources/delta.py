@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.config import Format
 from pipelines.data.sources.columnar import TypedReading
 from pipelines.data.sources.source import Source, plain_reason
+from pipelines.data.storage.tables import dataset_of
 from pipelines.environment import variable
 from pipelines.errors import DataError
 from pipelines.hiding import hide_secrets
@@ -43,7 +44,7 @@ class DeltaReading(TypedReading):
         version = int(source.stamp.rpartition("-")[2])
         table = open_delta(source, version)
         try:
-            self.dataset = table.to_pyarrow_dataset()
+            self.dataset = dataset_of(table)
         except Exception as error:  # deletion vectors, column mapping: the reader's own words are best
             raise DataError(
                 f"{source.name} is a Delta table that cannot be read here: {plain_reason(error, source)}.",

@@ -14,7 +14,10 @@ PACKERS = {rb"\x1f\x8b": "gzip", rb"\x28\xb5\x2f\xfd": "zstd", rb"BZh[1-9](1AY&S
 
 
 def open_file(source: Source, seekable: bool = False) -> IO[bytes]:
-    """The source's bytes as they are stored. Raises DataError for what cannot be opened."""
+    """The source's bytes as they are stored. Raises DataError for what cannot be opened.
+
+    A local file to seek in is Arrow's own: its threads may hold it when the interpreter is ending.
+    """
     if source.kind == "remote":
         from pipelines.data.sources.remote import open_remote
 
@@ -22,6 +25,10 @@ def open_file(source: Source, seekable: bool = False) -> IO[bytes]:
     from pathlib import Path
 
     try:
+        if seekable:
+            import pyarrow as pa
+
+            return pa.OSFile(source.address)  # type: ignore[no-any-return]
         return open(source.address, "rb", buffering=0)
     except IsADirectoryError as error:
         raise DataError(f"{source.name} is a folder.", "Expected a file.") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.data.storage.snapshots import accept_batch
-from pipelines.data.storage.tables import open_table, update_rows, was_written
+from pipelines.data.storage.tables import dataset_of, open_table, update_rows, was_written
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 
@@ -47,10 +47,8 @@ def note_return(home: Home, pipeline: str, batches: list[str]) -> None:
     if rows is None or quarantine is None:
         return
     unmarked = ds.field("_replayed").is_null()
-    waiting = (
-        quarantine.to_pyarrow_dataset().to_table(columns=["_seq"], filter=unmarked)["_seq"].combine_chunks()
-    )
-    back = rows.to_pyarrow_dataset().to_table(
+    waiting = dataset_of(quarantine).to_table(columns=["_seq"], filter=unmarked)["_seq"].combine_chunks()
+    back = dataset_of(rows).to_table(
         columns={
             "_seq": ds.field("_seq"),
             "_row": ds.field("_row"),

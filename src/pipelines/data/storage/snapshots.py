@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.clock import now
 from pipelines.data.columns import HIDDEN
-from pipelines.data.storage.tables import add_files, open_table, was_written, write_part, write_rows
+from pipelines.data.storage.tables import (
+    add_files,
+    dataset_of,
+    open_table,
+    was_written,
+    write_part,
+    write_rows,
+)
 from pipelines.errors import DataError, DataRefused, writing
 from pipelines.home import Home, PipelineFolder
 from pipelines.ledger import Ledger
@@ -210,7 +217,7 @@ def current_snapshot(home: Home, pipeline: str) -> Snapshot | None:
     table = open_table(path)
     if table is None:
         return None
-    rows, fingerprint = fingerprint_of(table.to_pyarrow_dataset())
+    rows, fingerprint = fingerprint_of(dataset_of(table))
     return Snapshot(
         pipeline=pipeline, uri=str(path), version=table.version(), rows=rows, fingerprint=fingerprint
     )
@@ -274,7 +281,7 @@ def open_snapshot(snapshot: Snapshot) -> Any:
         raise gone(snapshot) from error
     if table is None:
         raise gone(snapshot)
-    return table.to_pyarrow_dataset()
+    return dataset_of(table)
 
 
 def check_snapshot(snapshot: Snapshot) -> None:
@@ -295,7 +302,7 @@ def quarantined_rows(home: Home, pipeline: str) -> int:
 
     table = open_table(home.pipeline(pipeline).quarantine)
     waiting = ds.field("_replayed").is_null()
-    return 0 if table is None else int(table.to_pyarrow_dataset().count_rows(filter=waiting))
+    return 0 if table is None else int(dataset_of(table).count_rows(filter=waiting))
 
 
 def next_seq(folder: PipelineFolder) -> int:
@@ -312,6 +319,6 @@ def highest_seq(table: Any) -> int:
     files = pa.table(table.get_add_actions(flatten=True))
     known = files["max._seq"] if "max._seq" in files.column_names else pa.nulls(files.num_rows, pa.int64())
     if known.null_count:  # of a wide table's quarantine Delta keeps the ends of other columns
-        known = table.to_pyarrow_dataset().to_table(columns=["_seq"])["_seq"]
+        known = dataset_of(table).to_table(columns=["_seq"])["_seq"]
     highest: int | None = pc.max(known).as_py()
     return -1 if highest is None else highest

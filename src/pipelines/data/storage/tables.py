@@ -171,13 +171,25 @@ def was_written(path: Path, once: str) -> bool:
     return table is not None and table.transaction_version(once) is not None
 
 
+def dataset_of(table: Any) -> Any:
+    """The files of an open Delta table as an Arrow dataset; local ones are read by Arrow itself.
+
+    Delta's own reader of files is Python: Arrow's threads let go of it after the last row, and where the
+    interpreter is ending just then, the process aborts.
+    """
+    from pyarrow import fs
+
+    if not table.table_uri.startswith("file:"):
+        return table.to_pyarrow_dataset()
+    files, folder = fs.FileSystem.from_uri(table.table_uri)
+    return table.to_pyarrow_dataset(filesystem=fs.SubTreeFileSystem(folder, files))
+
+
 def ask(sql: str, parameters: Iterable[object] = (), **tables: Any) -> pd.DataFrame:
     """The answer of DuckDB to `sql` over Delta or Arrow tables given by name; times naive, as stored."""
     import duckdb
 
     with duckdb.connect(":memory:") as connection:
         for name, table in tables.items():
-            connection.register(
-                name, table.to_pyarrow_dataset() if hasattr(table, "to_pyarrow_dataset") else table
-            )
+            connection.register(name, dataset_of(table) if hasattr(table, "table_uri") else table)
         return connection.execute(sql, list(parameters)).df()
