@@ -67,7 +67,10 @@ def test_who_lost_the_race_is_judged_against_the_winner(tmp_path: Path) -> None:
     for number in (1, 2):
         trips(600, seed=number).to_csv(tmp_path / f"{number}.csv", index=False)
     config = definition(
-        data={"source": "1.csv", "target": "y"}, split={"by": "random"}, model={"kind": "linear"}
+        data={"source": "1.csv", "target": "y"},
+        split={"by": "random"},
+        model={"kind": "linear"},
+        gates={"champion": {"margin": "20 %"}},  # whom it is judged against is the matter, not how well
     )
     (tmp_path / "pipeline.yaml").write_text(config.model_dump_json(exclude={"folder"}))
     assert train(tmp_path, str(tmp_path / "1.csv"), True)["status"] == "promoted"
