@@ -44,6 +44,7 @@ def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) 
     found = [
         Importance(
             column=name,
+            clock=name == bundle.timestamp,
             permutation=mean if math.isfinite(mean) else None,
             deviation=deviation if math.isfinite(mean) else 0.0,
             shapley=shapley_values.get(name),

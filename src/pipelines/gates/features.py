@@ -11,9 +11,14 @@ def judge_leak(evaluation: Evaluation, gate: LeakGate) -> GateVerdict:
     """Whether some feature tells nearly all of the target by itself, as what is only known later does."""
     known = {one.column: one.alone for one in evaluation.importances if one.alone is not None}
     column = max(known, key=lambda name: known[name], default=None)
+    if column is None and all(one.clock for one in evaluation.importances):
+        return GateVerdict(name="leak", verdict="pass", reason="The model reads nothing but the time.")
     if column is None:
-        reason = "No feature was measured by itself."
-        return GateVerdict(name="leak", verdict="pass", reason=reason)
+        reason = (
+            "What a feature tells by itself could not be measured: the test rows have one value of the"
+            " target, or of all classes but one too few rows. Hold other rows back, or set gates.leak: null."
+        )
+        return GateVerdict(name="leak", verdict="inconclusive", reason=reason)
     said = f"{column} by itself tells {number(known[column])} of what there is to tell of the target"
     if known[column] < gate.most:
         return GateVerdict(

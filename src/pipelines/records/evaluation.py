@@ -116,9 +116,13 @@ class Probe(Record):
 
 class Importance(Record):
     """What an input column does: how far the metric falls when it is dealt out anew, the mean absolute
-    Shapley value, and what it tells of the target alone (1 all, 0 nothing); None where it has no value."""
+    Shapley value, and what it tells of the target alone (1 all, 0 nothing); None where it has no value.
+
+    `clock` says that it is the time of a row, which is always known and not measured alone.
+    """
 
     column: str
+    clock: bool = False
     permutation: float | None
     deviation: float
     shapley: float | None = None

@@ -25,6 +25,7 @@ class HandMade:
     column_types = dict.fromkeys(COEFFICIENTS, "number") | {"kind": "category"}
     inputs = list(column_types)
     features = inputs
+    timestamp = None
 
     @property
     def description(self) -> Any:

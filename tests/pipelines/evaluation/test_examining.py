@@ -170,6 +170,33 @@ def test_a_feature_that_knows_the_answer_is_seen(task: Any, target: str, table: 
     assert gone["copy"] < 0.05
 
 
+def leaks_of(count: int, rows: int = 6000) -> dict[str, float]:
+    """What columns tell of a class of so few rows: those that stand for it in several ways, and noise."""
+    random, rare = np.random.default_rng(7), np.arange(rows) < count
+    frame = pd.DataFrame(
+        {
+            "flag": np.where(rare, "a", "b").astype(object),
+            "noisy": rare + random.normal(0, 0.01, rows),
+            "refund": np.where(rare, random.gamma(2.0, 50.0, rows), np.nan),
+            "noise": random.normal(size=rows),
+            "hint": random.normal(size=rows) + 4 * rare,
+        }
+    )
+    target = pd.Series(np.where(rare, "yes", "no").astype(object))
+    return skill_alone(frame, target, "binary", list(frame))
+
+
+@pytest.mark.parametrize("count", [4, 12, 60])
+def test_a_rare_class_hides_no_leak(count: int) -> None:
+    found = leaks_of(count)
+    assert min(found[name] for name in ("flag", "noisy", "refund")) > 0.99
+    assert max(found["noise"], found["hint"]) < 0.99
+
+
+def test_of_a_class_of_three_rows_nothing_is_said() -> None:
+    assert leaks_of(3) == {}
+
+
 def test_changed_rows_are_answered_or_it_is_said_why_not(hand_made: Any, draw_rows: Any) -> None:
     found: dict[Any, Any] = {(one.name, one.column): one for one in probe(hand_made(), draw_rows().rows)}
     assert 0 < found["noise", None].change < 0.01

@@ -176,13 +176,18 @@ def features(**alone: float | None) -> Evaluation:
         ({"x": 0.5, "id": 0.99}, {}, "inconclusive"),
         ({"x": 0.5, "id": 0.99}, {"verdict": "fail"}, "fail"),
         ({"x": 0.5, "id": 0.97}, {}, "pass"),
-        ({"at": None}, {}, "pass"),
     ],
 )
 def test_leak(alone: dict[str, float | None], asked: dict[str, Any], expected: str) -> None:
     verdict = said(features(**alone), "leak", leak=asked)
     assert verdict.verdict == expected
     assert ("columns.id.use: false" in verdict.reason) == (expected != "pass")
+
+
+@pytest.mark.parametrize(("clock", "expected"), [(True, "pass"), (False, "inconclusive")])
+def test_nothing_measured_passes_only_where_there_is_nothing_to_measure(clock: bool, expected: str) -> None:
+    column = Importance(column="at", clock=clock, permutation=0.0, deviation=0.0)
+    assert said(measured(importances=[column]), "leak").verdict == expected
 
 
 def test_leak_is_asked_unless_told_otherwise() -> None:
