@@ -11,6 +11,8 @@ from pipelines.evaluation.answers import predict_test
 from pipelines.partition import Partition
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -46,29 +48,52 @@ def trivial(config: PipelineConfig, learnt: pd.Series, count: int) -> tuple[str,
 
 
 def last_value(config: PipelineConfig, rows: Partition, first: float) -> pd.DataFrame:
-    """For each test row the newest target that was known then, of its entity where there is one.
+    """For each test row the newest target that was known then, of its entity where rows have one.
 
-    `first` where there is none. Known is what lies before it in time, and by the split's gap at least. Only
-    for values: of a class, the most frequent one is the better guess.
+    `first` where there is none, and for a row without an entity, which stands for itself. Known is what lies
+    before it in time, and by the split's gap at least. Only for values: of a class, the most frequent one is
+    the better guess.
     """
-    import numpy as np
     import pandas as pd
 
-    time, target, entity = str(config.data.timestamp), config.data.target, config.data.entity
-    columns = [time, target, *([entity] if entity else [])]
-    known = rows.table("train", "validation", "test", columns=columns).sort_values(time, kind="stable")
-    test = rows.table("test", columns=columns)
-    asked = test.drop(columns=target).assign(_place=np.arange(len(test)))
-    asked[time] = asked[time] - config.split.gap
+    columns = [str(config.data.timestamp), config.data.target]
+    columns += [config.data.entity] if config.data.entity else []
+    asked = pd.concat([by_entity(piece, columns) for piece in rows.pieces("test", columns=columns)])
+    index = asked.index
+    asked = asked.drop(columns="value").assign(time=asked["time"] - config.split.gap, place=range(len(asked)))
     found = pd.merge_asof(
-        asked.sort_values(time, kind="stable"),
-        known,
-        on=time,
-        by=entity,
+        asked.sort_values("time", kind="stable"),
+        known_values(rows, columns, asked["time"].min()),
+        on="time",
+        by="entity",
         allow_exact_matches=bool(config.split.gap),
     )
-    values = found.sort_values("_place")[target].fillna(first)
-    return pd.DataFrame({"prediction": values.to_numpy("float64")}, index=test.index)
+    values = found.sort_values("place")["value"].fillna(first)
+    return pd.DataFrame({"prediction": values.to_numpy("float64")}, index=index)
+
+
+def known_values(rows: Partition, columns: list[str], start: datetime) -> pd.DataFrame:
+    """All rows from `start` on by time, and before it of each piece the newest of each entity.
+
+    Rows that the split's gap leaves out of every part are known, too.
+    """
+    import pandas as pd
+
+    kept = []
+    for piece in rows.read(columns):
+        found = by_entity(piece.dropna(subset=columns[2:]), columns).sort_values("time", kind="stable")
+        late = found["time"] >= start
+        kept += [found[~late].drop_duplicates("entity", keep="last"), found[late]]
+    return pd.concat(kept).sort_values("time", kind="stable")
+
+
+def by_entity(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Time, value and the entity as a number, all 0 where rows have none."""
+    import pandas as pd
+
+    time, target, *entity = columns
+    number = pd.util.hash_pandas_object(rows[entity[0]], index=False) if entity else 0
+    return pd.DataFrame({"time": rows[time], "value": rows[target], "entity": number})
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pipelines.errors import ConfigError, DataError, ModelUnusable
 from pipelines.models import custom
 from pipelines.models import features as feature_steps
 from pipelines.models.code import CODE, open_code
+from pipelines.models.skops_file import import_skops
 from pipelines.records import Task
 
 if TYPE_CHECKING:
@@ -207,29 +208,25 @@ def load_features(folder: Path) -> Any:
 
     Raises ConfigError where there are parts that are neither the user's nor known to be harmless.
     """
-    import skops.io
-
-    file, trusted = folder / FEATURES, list(TRUSTED)
+    skops, file, trusted = import_skops(), folder / FEATURES, list(TRUSTED)
     if (folder / CODE).is_dir():
         package = open_code(folder / CODE)
-        unknown = skops.io.get_untrusted_types(file=file)
+        unknown = skops.get_untrusted_types(file=file)
         trusted += [name for name in unknown if name.startswith(f"{package}.")]
-    if foreign := sorted(set(skops.io.get_untrusted_types(file=file)) - set(trusted)):
+    if foreign := sorted(set(skops.get_untrusted_types(file=file)) - set(trusted)):
         raise ConfigError(
             f"features: what was fitted holds {', '.join(foreign)}, which cannot be kept safely.",
             "Keep numbers, texts, arrays, scikit-learn's objects and those of your own module.",
         )
-    return skops.io.load(file, trusted=trusted)
+    return skops.load(file, trusted=trusted)
 
 
 def open_estimator(folder: Path, description: Description) -> Any:
     """The learnt part, ready to answer; whoever calls has seen that the files are what was recorded, or has
     just written them."""
-    import skops.io
-
     if description.network:
         return load_network(folder, description)
-    return skops.io.load(folder / "estimator.skops", trusted=TRUSTED)
+    return import_skops().load(folder / "estimator.skops", trusted=TRUSTED)
 
 
 def is_intact(folder: Path, files: dict[str, str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,29 @@ from typing import Any
 # skops numbers objects by their place in memory, and names arrays by it.
 IDS = re.compile(r'"__id__": (\d+)|"(\d+)\.np[yz]"')
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can hold
+TORCH = "sklearn.externals.array_api_compat.torch"
+
+
+def import_skops() -> Any:
+    """`skops.io`, without torch, which takes a second and 185 MB of a process that may not need it.
+
+    skops lists scikit-learn's estimators, for which each of scikit-learn's packages is imported; one of them
+    imports torch, and is passed over where it cannot be.
+    """
+    hidden = TORCH not in sys.modules
+    if hidden:
+        sys.modules[TORCH] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        import skops.io
+    finally:
+        if hidden:
+            sys.modules.pop(TORCH, None)
+    return skops.io
 
 
 def dump(fitted: Any, path: Path) -> None:
     """Write a fitted object; it is read by skops, like any other of its files."""
-    import skops.io
-
-    path.write_bytes(settle(skops.io.dumps(fitted)))
+    path.write_bytes(settle(import_skops().dumps(fitted)))
 
 
 def settle(content: bytes) -> bytes:

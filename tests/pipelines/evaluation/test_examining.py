@@ -21,7 +21,7 @@ from pipelines.evaluation.robustness import probe
 from pipelines.evaluation.sampling import Sample, draw_sample
 from pipelines.evaluation.slice_metrics import measure_slices
 from pipelines.evaluation.slices import named_slices, worst_slices
-from pipelines.partition import Partition, hold
+from pipelines.partition import Partition
 
 
 def definition(define: Any, **changed: Any) -> Any:
@@ -263,14 +263,18 @@ def test_a_sample_keeps_rows_and_answers_together(table: Any) -> None:
 def test_the_last_value_is_the_newest_that_was_known_of_the_entity(
     gap: str, behind: int, define: Any, table: Any
 ) -> None:
-    frame = pd.concat([table(60), table(60, seed=2)], ignore_index=True)
-    frame = frame.assign(zone=["a"] * 60 + ["b"] * 60)
+    """Of rows in pieces and in any order; what the gap leaves out is known, a row without entity stands for
+    itself."""
+    frame = pd.concat([table(60), table(60, seed=2), table(60, seed=3)], ignore_index=True)
+    frame = frame.assign(zone=["a"] * 60 + ["b"] * 60 + [None] * 60)
+    expected = frame.groupby("zone")["y"].shift(behind)
     data = {"source": "t.csv", "target": "y", "timestamp": "at", "entity": "zone"}
     config = define(data=data, split={"by": "time", "gap": gap})
-    member = np.where(np.arange(120) % 60 < 40, 0, 2).astype(np.int8)
-    rows = Partition(
-        hold(frame.sample(frac=1, random_state=1)), member[frame.sample(frac=1, random_state=1).index]
+    frame = frame.sample(frac=1, random_state=1)
+    member = np.searchsorted([38, 40], frame.index % 60, side="right").astype(np.int8)
+    parts = np.where(member == 1, 3 if behind > 1 else 0, member).astype(np.int8)
+    pieces = [frame.iloc[start : start + 50] for start in range(0, 180, 50)]
+    found = last_value(
+        config, Partition(lambda columns: (p[columns or list(p)] for p in pieces), parts), -7.0
     )
-    found = last_value(config, rows, 0.0)["prediction"]
-    expected = frame.groupby("zone")["y"].shift(behind)[found.index]
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(found["prediction"], expected[found.index].fillna(-7.0))
