@@ -30,14 +30,15 @@ def score(metric: str, found: Tensor, target: Tensor, description: Description) 
         return regression_score(metric, found, target, description.scale)
     if metric == "accuracy":
         return float((found.argmax(1) == target).double().mean())
+    two = description.task == "binary"  # that the model knows two classes says nothing of the task
     if metric == "f1":
-        return f1(found.argmax(1), target, found.shape[1])
-    if metric == "auc" and found.shape[1] == 2:
+        return f1(found.argmax(1), target, two)
+    if metric == "auc" and two:
         return auc(target == 1, found[:, 1])
-    return log_loss(found, target) if metric == "log_loss" else class_score(metric, found, target)
+    return log_loss(found, target) if metric == "log_loss" else class_score(metric, found, target, two)
 
 
-def class_score(metric: str, found: Tensor, target: Tensor) -> float:
+def class_score(metric: str, found: Tensor, target: Tensor, two: bool) -> float:
     """What torch has no quick way to: by the evaluation's own function, on the host."""
     import numpy as np
 
@@ -47,7 +48,7 @@ def class_score(metric: str, found: Tensor, target: Tensor) -> float:
     known = shares.shape[1]
     truth = np.where(truth < 0, known, truth)  # a class that was never seen in training
     names = [str(number) for number in range(known + 1)]
-    measured = statistic(metric, Answers(truth, shares.argmax(axis=1), shares, names, known == 2))
+    measured = statistic(metric, Answers(truth, shares.argmax(axis=1), shares, names, two))
     return math.nan if measured is None else measured.value
 
 
@@ -75,11 +76,11 @@ def auc(positive: Tensor, found: Tensor) -> float:
     return above / (count * (len(positive) - count))
 
 
-def f1(said: Tensor, target: Tensor, classes: int) -> float:
-    """F1 of the positive class where there are two, else the mean over the classes that occur."""
+def f1(said: Tensor, target: Tensor, two: bool) -> float:
+    """F1 of the positive class of two, else the mean over the classes that occur."""
     import torch
 
-    names = [classes - 1] if classes == 2 else torch.unique(torch.cat([said, target])).tolist()
+    names = [1] if two else torch.unique(torch.cat([said, target])).tolist()
     scores = []
     for name in names:
         total = int((target == name).sum()) + int((said == name).sum())

@@ -94,17 +94,20 @@ def test_a_focal_loss_cares_less_about_what_is_right() -> None:
     assert share[1] < 0.001
 
 
-@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
-def test_epochs_are_told_the_same_metric_that_the_evaluation_measures(task: str) -> None:
+@pytest.mark.parametrize(
+    ("task", "unseen"), [("regression", 0), ("binary", 0), ("multiclass", 0), ("multiclass", 1)]
+)
+def test_epochs_are_told_the_same_metric_that_the_evaluation_measures(task: str, unseen: int) -> None:
+    """Also of three classes of which the training rows had two: the task says how a metric is made."""
     rng, description = np.random.default_rng(0), describe(task)
-    classes = description.classes
+    classes = description.classes[: len(description.classes) - unseen]
     outputs = torch.tensor(rng.normal(size=(60, max(1, len(classes)))).round(1), dtype=torch.float32)
-    codes = rng.integers(0, len(classes), 60) if classes else rng.normal(size=60).astype("float32")
+    codes = rng.integers(-unseen, len(classes), 60) if classes else rng.normal(size=60).astype("float32")
     found, target = predicted(outputs, description), torch.tensor(codes)
     if classes:
         frame = pd.DataFrame(found.double().numpy(), columns=[f"p_{name}" for name in classes])
         frame["prediction"] = [classes[i] for i in found.argmax(1)]
-        truth: Any = pd.Series([classes[i] for i in codes])
+        truth: Any = pd.Series(["unseen" if i < 0 else classes[i] for i in codes])
     else:
         frame = pd.DataFrame({"prediction": found.double().numpy() * 3 + 5})
         truth = pd.Series(codes.astype("float64") * 3 + 5)
