@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.gates.words import number, span
 from pipelines.markdown import markdown_cell, markdown_table
 from pipelines.records import Evaluation, GateVerdict, GroupFairness, Importance, Interval, TrainOutcome
 
@@ -18,9 +19,9 @@ def render_judgment(
     lines = [
         [
             name,
-            f"{value:.4g}",
-            f"{evaluation.intervals[name].low:.4g} to {evaluation.intervals[name].high:.4g}",
-            *(f"{metrics[name]:.4g}" if name in metrics else "-" for metrics in columns.values()),
+            number(value),
+            f"{number(evaluation.intervals[name].low)} to {number(evaluation.intervals[name].high)}",
+            *(cell(metrics.get(name)) for metrics in columns.values()),
         ]
         for name, value in evaluation.metrics.items()
     ]
@@ -68,8 +69,8 @@ def slices(evaluation: Evaluation) -> list[list[str]]:
         [
             f"{part.name} (found)" if part.found else part.name,
             f"{part.rows:,}",
-            span(part.interval),
-            span(part.difference),
+            cell(part.interval),
+            cell(part.difference),
         ]
         for part in evaluation.slices
     ]
@@ -77,23 +78,26 @@ def slices(evaluation: Evaluation) -> list[list[str]]:
 
 def groups(found: GroupFairness) -> list[str]:
     rates = (found.selection_ratio, found.odds_difference, found.calibration_difference)
-    return [found.column, *(f"{rate.value:.3g} ± {rate.error:.2g}" if rate else "-" for rate in rates)]
+    return [found.column, *(give_or_take(rate.value, rate.error) if rate else "-" for rate in rates)]
 
 
 def features(evaluation: Evaluation) -> list[list[str]]:
     return [
-        [one.column, fall(one), number(one.shapley), number(one.alone)]
+        [one.column, fall(one), cell(one.shapley), cell(one.alone)]
         for one in evaluation.importances[:MOST_FEATURES]
     ]
 
 
 def fall(one: Importance) -> str:
-    return "-" if one.permutation is None else f"{one.permutation:.4g} ± {one.deviation:.2g}"
+    return "-" if one.permutation is None else give_or_take(one.permutation, one.deviation)
 
 
-def span(interval: Interval | None) -> str:
-    return f"{interval.value:.4g} ({interval.low:.4g} to {interval.high:.4g})" if interval else "-"
+def give_or_take(value: float, error: float) -> str:
+    return f"{number(value)} ± {error:.2g}"
 
 
-def number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+def cell(found: Interval | float | None) -> str:
+    """A number, with its interval where it has one; a dash where it is not known."""
+    if found is None:
+        return "-"
+    return span(found) if isinstance(found, Interval) else number(found)

@@ -64,7 +64,7 @@ def test_what_was_measured_is_told(evaluation: Evaluation) -> None:
     )
     text = render(found)
     for line in (
-        "| c (found) | 9 | 0.8 (0.7 to 0.9) | - |",
+        "| c (found) | 9 | 0.8 (95 % interval 0.7 to 0.9) | - |",
         "| sex | 0.8 ± 0.1 | - | - |",
         "it fell",
         "5 MB of",
