@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST_LABELS = 30
-RESAMPLES = 200
-MOST_RESAMPLED = 20_000  # more rows take time and narrow the interval no further than anyone asks
-SEED = 7
 
 
 def main_version(rows: pd.DataFrame) -> int | None:
@@ -64,7 +61,7 @@ def measure_quality(config: PipelineConfig, rows: pd.DataFrame, expected: float)
     if len(labelled) < FEWEST_LABELS or not math.isfinite(expected):
         return None
     target, predictions = split_label(config, labelled)
-    realised = bootstrap_metric(config.task, config.metric, target, predictions)
+    realised = realised_metric(config.task, config.metric, target, predictions)
     if realised is None:
         return None
     return Quality(metric=config.metric, labelled=len(labelled), realised=realised, expected=expected)
@@ -84,28 +81,14 @@ def split_label(config: PipelineConfig, rows: pd.DataFrame) -> tuple[pd.Series, 
     return words[0], predictions.assign(prediction=words[1])
 
 
-def bootstrap_metric(
-    task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame
-) -> Interval | None:
-    """The metric with its 95 % percentile interval over 200 seeded resamples of rows.
+def realised_metric(task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame) -> Interval | None:
+    """The metric with its 95 % interval, as in an evaluation; None where it has no value, as an AUC of one
+    class."""
+    from pipelines.evaluation.comparing import compare
+    from pipelines.evaluation.metrics import find_statistic, read_rows
+    from pipelines.evaluation.resampling import Resamples
 
-    None where it has no value, as an AUC of one class; resamples without a value are left out.
-    """
-    import numpy as np
-
-    value = try_metric(task, metric, target, predictions)
-    if value is None:
+    found = find_statistic(metric, read_rows(task, target, predictions))
+    if found is None or not math.isfinite(found.value):
         return None
-    chance, size = np.random.default_rng(SEED), len(target)
-    draws = (chance.integers(0, size, min(size, MOST_RESAMPLED)) for _ in range(RESAMPLES))
-    scores = [try_metric(task, metric, target.iloc[draw], predictions.iloc[draw]) for draw in draws]
-    low, high = np.percentile([score for score in scores if score is not None] or [value], [2.5, 97.5])
-    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
-
-
-def try_metric(task: Task, metric: str, target: pd.Series, predictions: pd.DataFrame) -> float | None:
-    """The metric, None where these rows have none."""
-    from pipelines.evaluation.metrics import score_metric
-
-    value = score_metric(task, metric, target.reset_index(drop=True), predictions.reset_index(drop=True))
-    return value if math.isfinite(value) else None
+    return compare(metric, {"served": found}, Resamples(len(target))).interval("served")
