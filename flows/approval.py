@@ -8,12 +8,10 @@ from prefect import flow
 
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.markdown import markdown_cell
 from pipelines.records import TrainOutcome
 from pipelines.registration import open_pipeline
-from tasks.approval import approve, reject
-from tasks.cards import publish_card
-from tasks.publishing import publish
+from tasks.approval import approve, expire_approvals, reject
+from tasks.publishing import publish_decisions
 
 
 @flow(name="approval", flow_run_name="{decision}-{attempt}")
@@ -27,12 +25,12 @@ def approval(attempt: str, decision: Literal["approve", "reject"], by: str, reas
         reason: why, in words, for the history.
     """
     home = Home.at()
+    for late in expire_approvals(home):
+        publish_decisions(home, late.pipeline)
     config = open_pipeline(home, Ledger.open(home).approval(attempt).pipeline)
     if decision == "approve":
         outcome = approve(home, config, attempt, by, reason)
     else:
         outcome = reject(home, attempt, by, reason)
-    publish_card(home, config, int(outcome.model["version"]))
-    words = f"Attempt {attempt}: {outcome.status}. {markdown_cell(by)}: {markdown_cell(reason)}"
-    publish(f"{outcome.pipeline}-approval", words, "What was decided")
+    publish_decisions(home, config.pipeline)
     return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from prefect import flow, unmapped
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectFuture, wait
 
 from pipelines.data.predictions.prediction_log import compact
 from pipelines.home import Home
@@ -14,7 +14,7 @@ from pipelines.promotion.transaction import unsettled
 from tasks.approval import expire_approvals, finish_approvals
 from tasks.cancelling import stop_cancelled
 from tasks.data import vacuum_pipeline
-from tasks.publishing import send_causes
+from tasks.publishing import publish_decisions, send_causes
 from tasks.registry import settle_pipeline
 
 
@@ -32,8 +32,13 @@ def maintenance() -> dict[str, list[str]]:
     settled = settle_pipeline.map(unmapped(home), pipelines)
     vacuumed = vacuum_pipeline.map(unmapped(home), pipelines)
     steps: list[PrefectFuture[Any]] = [*finished, *settled, *vacuumed]
+    wait(steps)
+    steps += publish_decisions.map(unmapped(home), pipelines)
     for step in steps:
         step.result()
-    decided = [*expired, *(attempt for step in finished for attempt in step.result())]
+    decided = [
+        *(one.attempt for one in expired),
+        *(attempt for step in finished for attempt in step.result()),
+    ]
     moved = [words for step in settled if (words := step.result())]
     return {"settled": behind, "sent": sent, "stopped": stopped, "decided": decided, "aliases": moved}

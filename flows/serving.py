@@ -7,6 +7,7 @@ from prefect import flow
 from pipelines.home import Home
 from pipelines.records import Promotion
 from pipelines.registration import open_pipeline
+from tasks.publishing import publish_decisions
 from tasks.registry import choose_version, restore_champion, roll_back
 
 
@@ -25,8 +26,11 @@ def deploy(
     home = Home.at()
     config = open_pipeline(home, pipeline)
     if version is None:
-        return restore_champion(home, config.pipeline, reason, by)
-    return choose_version(home, config, version, reason, by)
+        champion = restore_champion(home, config.pipeline, reason, by)
+    else:
+        champion = choose_version(home, config, version, reason, by)
+    publish_decisions(home, config.pipeline)
+    return champion
 
 
 @flow(name="rollback", flow_run_name="rollback-{pipeline}")
@@ -42,4 +46,7 @@ def rollback(
         by: the person who decides, for the history.
     """
     home = Home.at()
-    return roll_back(home, open_pipeline(home, pipeline), version, reason, by)
+    config = open_pipeline(home, pipeline)
+    champion = roll_back(home, config, version, reason, by)
+    publish_decisions(home, config.pipeline)
+    return champion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from pipelines.config import PipelineConfig
 from pipelines.evaluation.own import find_gates
 from pipelines.gates import judge, overall
 from pipelines.home import Home
@@ -18,18 +19,18 @@ from pipelines.outcomes import (
     plan_promotion,
     refuse_stale,
     stale_reason,
+    warned,
 )
 from pipelines.progress import Stopwatch
 from pipelines.promotion.champion import champion_to_beat
-from pipelines.records import TrainOutcome
+from pipelines.records import Promotion, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.training.attempts import plan_attempt
 from pipelines.training.processes import warm_driver
 from tasks.approval import request_approval
-from tasks.cards import publish_card
 from tasks.data import accept_batch, stage_batch
 from tasks.evaluation import evaluate_model, keep_reference
-from tasks.publishing import publish_judgment, publish_validation
+from tasks.publishing import publish_decisions, publish_judgment, publish_validation
 from tasks.registry import challenge, log_attempt, register_version, settle_pipeline
 from tasks.training import fit_model
 from tasks.validation import validate_batch
@@ -52,9 +53,9 @@ def training(
     own_gates = find_gates(config)  # a mistake there is answered before anything is trained
     why = open_cause(home, config.pipeline, cause, reason)
     with one_at_a_time(home, config.pipeline), warm_driver():  # its imports pass while rows are read
-        settle_pipeline(home, config.pipeline)
+        notice = settle_pipeline(home, config.pipeline)
         if stale := stale_reason(home, why):
-            return refuse_stale(why, stale)
+            return warned(refuse_stale(why, stale), notice)
         # data ------------------------------------------------------------------------------------
         batch = stage_batch(config, home, [data] if data else [])
         watch.lap("ingest")
@@ -66,29 +67,35 @@ def training(
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
         if known := known_outcome(config, home, attempt, batch, report):
-            return known
+            return warned(known, notice)
         trained = fit_model(config, home, attempt)
         watch.lap("train")
-        promoted = None
-        while promoted is None:  # once more where another became champion since: against that one
+        closed = None
+        while closed is None:  # once more where another became champion since: against that one
             # judgment ----------------------------------------------------------------------------
             evaluation = evaluate_model(config, attempt, trained, champion_to_beat(home, config.pipeline))
             verdicts = judge(evaluation, config.gates, own_gates)
             watch.lap("evaluate")
             run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
-            outcome = describe_outcome(attempt, batch, report, evaluation, verdicts, run_id)
+            outcome = warned(describe_outcome(attempt, batch, report, evaluation, verdicts, run_id), notice)
             publish_judgment(home, evaluation, verdicts, outcome)
             watch.lap("log")
             if (verdict := overall(verdicts)) != "pass":
-                return keep_out(home, outcome, verdict, watch.seconds)
+                closed = keep_out(home, outcome, verdict, watch.seconds)
+                break
             # promotion ---------------------------------------------------------------------------
             keep_reference(config, attempt, trained)
             version = register_version(home, run_id, attempt, trained)
             row = plan_promotion(config, version, evaluation, why, verdicts)
-            outcome = mark_promoted(outcome, version)
-            asked = request_approval(config, home, row, outcome) if config.gates.approval else None
-            promoted = row if asked else challenge(home, row, outcome)
+            settled = promote_or_ask(config, home, row, mark_promoted(outcome, version))
             watch.lap("deploy")
-        closed = close_promotion(home, promoted, watch.seconds)
-        publish_card(home, config, version.version)
+            closed = close_promotion(home, row, watch.seconds) if settled else None
+        publish_decisions(home, config.pipeline)
         return closed
+
+
+def promote_or_ask(config: PipelineConfig, home: Home, row: Promotion, outcome: TrainOutcome) -> bool:
+    """Promote, or ask a person where the definition wants one; False where it is to be judged once more."""
+    if config.gates.approval:
+        return request_approval(config, home, row, outcome) is not None
+    return challenge(home, row, outcome) is not None

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from prefect import task
 
 from pipelines.home import Home
 from pipelines.records import Batch, Cause, Evaluation, GateVerdict, TrainOutcome, ValidationReport
 from tasks.policies import NO_CACHE, READ_AGAIN
+
+if TYPE_CHECKING:
+    from prefect.artifacts import Artifact
 
 RETRAIN_EVENT = "evergreen.retrain"
 
@@ -75,6 +79,27 @@ def publish_judgment(
         description="The whole report on the model, as a page",
     )
     return page
+
+
+@task(task_run_name="publish-{pipeline}-decisions", cache_policy=NO_CACHE)
+def publish_decisions(home: Home, pipeline: str) -> list[Path]:
+    """Make all that people look at say what the ledger says: MLflow's alias `challenger`, cards, what waits.
+
+    Called after whatever decides, and by the maintenance flow for who did not come so far; the cards' pages.
+    """
+    from prefect.artifacts import Artifact, create_markdown_artifact
+
+    from pipelines.cards.publish import publish_cards
+    from pipelines.ledger import Ledger
+    from pipelines.promotion.aliases import follow_challenger
+    from pipelines.promotion.approval import render_approvals
+
+    follow_challenger(home, pipeline)
+    key, text = f"{pipeline}-approval", render_approvals(Ledger.open(home).approvals(pipeline=pipeline))
+    shown = cast("Artifact | None", Artifact.get(key)) if text else None
+    if text and (shown is None or shown.data != text):
+        create_markdown_artifact(markdown=text, key=key, description="What waits for a person")
+    return publish_cards(home, pipeline)
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)

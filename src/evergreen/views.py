@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evergreen.console import out, print_table
 from evergreen.stack import read_stack
+from pipelines.clock import now
 from pipelines.costs import describe_cost
 from pipelines.errors import StackError
 from pipelines.home import Home
@@ -70,8 +71,23 @@ def describe_status(home: Home) -> dict[str, Any]:
 
 def describe_approval(request: Approval) -> dict[str, Any]:
     """An attempt that waits for a person."""
-    version, until = request.promotion.version, request.expires.isoformat()
-    return {"attempt": request.attempt, "version": version, "until": until, "why": request.promotion.why}
+    return {
+        "attempt": request.attempt,
+        "version": request.promotion.version,
+        "until": request.expires.isoformat(),
+        "expired": request.expires <= now(),
+        "why": request.promotion.why,
+    }
+
+
+def approval_words(one: dict[str, Any]) -> str:
+    """Until when a version waits and how to decide, or that the time for it is over."""
+    version, until = f"version {one['version']}", f"{one['until'][:16].replace('T', ' ')} UTC"
+    if one["expired"]:
+        over = f"{version} expired on {until}: nobody decided in time, and it can no longer be approved."
+        return f"{over} The maintenance flow closes it."
+    hint = f"`evergreen approve {one['attempt']} --by NAME --reason WHY`, or `evergreen reject`."
+    return f"{version} waits for a person until {until}: {one['why']}. {hint}"
 
 
 def alias_words(home: Home, pipeline: str) -> str | None:
@@ -102,11 +118,7 @@ def show_status(answer: dict[str, Any]) -> None:
             )
             out.print(f"Note: version {pipeline['champion']} of {pipeline['name']} {words}", markup=False)
         for one in pipeline["waiting"]:
-            words = (
-                f"version {one['version']} waits for a person until {one['until'][:16]} UTC: {one['why']}."
-            )
-            hint = f"`evergreen approve {one['attempt']} --by NAME --reason WHY`, or `evergreen reject`."
-            out.print(f"{pipeline['name']}: {words} {hint}", markup=False)
+            out.print(f"{pipeline['name']}: {approval_words(one)}", markup=False)
         if pipeline["alias"]:
             out.print(f"Note: {pipeline['alias']}", markup=False)
 

@@ -160,6 +160,11 @@ def describe_outcome(
     )
 
 
+def warned(outcome: TrainOutcome, notice: str | None) -> TrainOutcome:
+    """The outcome, which warns of what was noticed of the pipeline first: an alias that somebody moved."""
+    return outcome.model_copy(update={"warnings": [notice, *outcome.warnings]}) if notice else outcome
+
+
 def without_champion(evaluation: Evaluation) -> list[str]:
     """That there was a champion which could not be compared, and why."""
     found = evaluation.no_comparison

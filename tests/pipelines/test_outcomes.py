@@ -20,6 +20,7 @@ from pipelines.outcomes import (
     open_cause,
     plan_promotion,
     stale_reason,
+    warned,
 )
 from pipelines.records import (
     Attempt,
@@ -175,8 +176,10 @@ def test_a_champion_that_cannot_answer_is_said_and_still_the_one_to_replace(defi
     row = plan_promotion(define(), version_of(4), measured, cause, PASSED)
     assert row.previous == 3
     assert "version 3, cannot answer: its files were changed" in row.why
-    told = describe_outcome(attempt(4), BATCH, REPORT, measured, PASSED, "r")
+    told = warned(describe_outcome(attempt(4), BATCH, REPORT, measured, PASSED, "r"), "a moved alias")
     assert "Judged against the baseline alone" in told.warnings[-1]
+    assert told.warnings[0] == "a moved alias"
+    assert warned(told, None) == told
 
 
 def test_killed_right_after_the_promotion_it_is_known_as_promoted(

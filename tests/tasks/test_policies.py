@@ -36,7 +36,6 @@ POLICY = {
     "train_again": (0, None, False),
     "compare_versions": (0, None, False),
     "keep_reproduction": (0, None, False),
-    "publish_card": (0, None, False),
     "evaluate_model": (0, None, True),
     "keep_reference": (0, None, False),
     "log_attempt": (2, None, False),
@@ -54,6 +53,7 @@ POLICY = {
     "publish": (0, None, False),
     "publish_validation": (0, None, False),
     "publish_judgment": (2, None, False),
+    "publish_decisions": (0, None, False),
     "request_approval": (0, None, False),
     "approve": (0, None, False),
     "reject": (0, None, False),
@@ -67,7 +67,7 @@ OURS = {  # Prefect itself
     "publish",
     "publish_validation",
     "publish_judgment",
-    "request_approval",
+    "publish_decisions",
     "send_causes",
     "stop_cancelled",
 }
@@ -108,7 +108,6 @@ def test_few_modules_define_steps() -> None:
     defined = {name for name, task in TASKS.items() if task.fn.__module__.startswith("tasks.")}
     assert defined == OURS
     assert {TASKS[name].fn.__module__ for name in defined} == {
-        "tasks.approval",
         "tasks.cancelling",
         "tasks.publishing",
         "tasks.training",

@@ -44,7 +44,7 @@ def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
 
     Raises UsageError where there is no such version.
     """
-    name, ledger = config.pipeline, Ledger.open(home)
+    name, ledger, moment = config.pipeline, Ledger.open(home), now()
     row = next((row for row in ledger.attempts(name) if row.version == version), None)
     if row is None:
         raise UsageError(f"{name} has no version {version}.", "`evergreen history` lists them.")
@@ -58,7 +58,7 @@ def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
     columns = found.config.get("columns", {})
     return ModelCard(
         pipeline=name,
-        written=now(),
+        written=moment,
         metric=config.metric,
         target=config.data.target,
         intended_use=config.evaluation.intended_use,

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+from pipelines.audit.reproductions import read_reproductions
 from pipelines.cards.card import ModelCard, gather_card
 from pipelines.cards.render import render_markdown, render_page, render_short
 from pipelines.config import PipelineConfig
+from pipelines.errors import EvergreenError
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.progress import log
+from pipelines.records import Attempt
+from pipelines.registration import open_pipeline
 from pipelines.registry.card_log import log_card
-from pipelines.training.folder import write_whole
+from pipelines.training.folder import AttemptFolder, write_whole
 
 
 def card_page(home: Home, pipeline: str, version: int) -> Path:
@@ -28,6 +36,8 @@ def keep_card(home: Home, card: ModelCard) -> Path:
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page.with_suffix(".md"), render_markdown(card))
     write_whole(page, render_page(card))
+    read = card.written.replace(tzinfo=UTC).timestamp()
+    os.utime(page, (read, read))  # what is decided while it is written is later
     return page
 
 
@@ -40,3 +50,46 @@ def publish_card(home: Home, config: PipelineConfig, version: int) -> Path:
     if complaint:
         log.warning("The card of version %d is %s, but not in MLflow: %s", version, page, complaint)
     return page
+
+
+def publish_cards(home: Home, pipeline: str) -> list[Path]:
+    """Write anew, here and in MLflow, the cards that are older than what they tell of; their pages.
+
+    That one cannot be written, as where the definition is gone, is said, and stops nobody.
+    """
+    try:
+        return [publish_card(home, open_pipeline(home, pipeline), one) for one in stale_cards(home, pipeline)]
+    except (EvergreenError, OSError) as error:
+        log.warning("The cards of %s are not up to date: %s", pipeline, error)
+        return []
+
+
+def stale_cards(home: Home, pipeline: str) -> list[int]:
+    """Versions that were measured, or decided about, after their card was written, or have none."""
+    latest: dict[int, datetime] = {}
+    for version, moment in told_of(Ledger.open(home), pipeline):
+        latest[version] = max(moment, latest.get(version, moment))
+    return [
+        one for one, moment in sorted(latest.items()) if moment >= file_time(card_page(home, pipeline, one))
+    ]
+
+
+def told_of(ledger: Ledger, pipeline: str) -> Iterator[tuple[int, datetime]]:
+    """Versions, and when there was something to tell of them: in UTC, in no order."""
+    for promotion in ledger.promotions(pipeline):
+        yield promotion.version, promotion.settled or promotion.since
+    for reign in ledger.champions(pipeline):
+        yield reign.version, reign.until or reign.since
+    for request in ledger.approvals(pipeline=pipeline):
+        yield request.promotion.version, request.decided or request.requested
+    for again in read_reproductions(ledger.audit_log(pipeline)):
+        yield again.version, again.time
+    for row in ledger.attempts(pipeline):
+        if row.version is not None:
+            yield row.version, file_time(AttemptFolder.of(Attempt.model_validate(row.attempt)).evaluation)
+
+
+def file_time(path: Path) -> datetime:
+    """When a file was written, in UTC without a zone; the beginning of time where there is none."""
+    moment = path.stat().st_mtime if path.exists() else 0.0
+    return datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)

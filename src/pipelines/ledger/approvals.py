@@ -13,7 +13,7 @@ from pipelines.errors import UsageError
 from pipelines.ledger import audit
 from pipelines.ledger.engine import Database
 from pipelines.ledger.outcomes import amend_outcome, is_awaited, store_outcome
-from pipelines.ledger.tables import approvals
+from pipelines.ledger.tables import approvals, attempts
 from pipelines.records import Approval, ApprovalState, TrainOutcome
 
 COLUMNS = ("pipeline", "requested", "expires", "state", "by", "reason", "decided")
@@ -90,6 +90,13 @@ class Approvals(Database):
         query = query.where(approvals.c.state == state) if state else query
         query = query.where(approvals.c.pipeline == pipeline) if pipeline else query
         return [from_row(row) for row in self._rows(query)]
+
+    def awaited_approvals(self, pipeline: str) -> list[Approval]:
+        """Requests whose attempts still wait, oldest first: undecided, or approved and not carried out."""
+        query = sa.select(approvals).join(attempts, attempts.c.id == approvals.c.id)
+        waits = attempts.c.outcome["status"].as_string() == "awaiting_approval"
+        mine = approvals.c.pipeline == pipeline
+        return [from_row(row) for row in self._rows(query.where(mine, waits).order_by(approvals.c.requested))]
 
     def overdue_approvals(self, moment: datetime) -> list[Approval]:
         """Requests that wait and that nobody may approve any more."""

@@ -6,17 +6,18 @@ from pipelines.errors import StackError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.progress import log
-from pipelines.registry.aliases import champion_alias, has_version
+from pipelines.registry.aliases import champion_alias, has_version, point_challenger, require_answer
 
 
 def describe_alias(home: Home, pipeline: str) -> str | None:
     """What is wrong with MLflow's alias `champion` and how to accept or undo it; None where all agree.
 
-    While a promotion is under way, nothing is.
+    While a promotion is under way, nothing is. Raises StackError where MLflow does not answer.
     """
     champion = Ledger.open(home).champion(pipeline)
     if champion is None or champion.state == "begun":
         return None
+    require_answer(home)
     found, own = champion_alias(home, pipeline), champion.version
     if found == own:
         return None
@@ -47,6 +48,19 @@ def warn_of_alias(home: Home, pipeline: str) -> str | None:
     if words:
         log.warning("%s", words)
     return words
+
+
+def follow_challenger(home: Home, pipeline: str) -> None:
+    """Point MLflow's alias `challenger` to the newest version that waits for a person, if any does.
+
+    That MLflow does not answer is said, and stops nobody: maintenance comes again.
+    """
+    waiting = Ledger.open(home).awaited_approvals(pipeline)
+    try:
+        require_answer(home)
+        point_challenger(home, pipeline, waiting[-1].promotion.version if waiting else None)
+    except StackError as error:
+        log.warning("%s", error)
 
 
 def correct_alias(

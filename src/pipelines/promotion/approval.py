@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pipelines.clock import now
 from pipelines.config import PipelineConfig
-from pipelines.errors import PromotionConflict, UsageError
+from pipelines.errors import PromotionConflict, StackError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.lock import one_at_a_time
@@ -49,6 +51,18 @@ def render_approval(request: Approval) -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def render_approvals(requests: list[Approval]) -> str:
+    """What waits and how to decide, then the last decision, as Markdown; nothing where nobody was asked."""
+    parts = [render_approval(one) for one in requests if one.state == "waiting"]
+    last = max(requests, key=lambda one: one.decided or datetime.min, default=None)
+    if last is not None and last.decided is not None:
+        who = f" by {markdown_cell(last.by)}" if last.by else ""
+        words = f"Version {last.promotion.version} was {last.state}{who}"
+        why = markdown_cell(last.reason or "")
+        parts.append(f"{words} on {last.decided:%Y-%m-%d %H:%M} UTC (attempt `{last.attempt}`): {why}\n")
+    return "\n".join(parts)
+
+
 def approve(home: Home, config: PipelineConfig, attempt: str, by: str, reason: str) -> TrainOutcome:
     """Promote what waits, in a person's name; where that was cut off, it is carried out now.
 
@@ -56,7 +70,6 @@ def approve(home: Home, config: PipelineConfig, attempt: str, by: str, reason: s
     the data any more; where the champion has changed since, the answer is `inconclusive` and says so.
     """
     require_words(by, reason)
-    expire_approvals(home)
     ledger = Ledger.open(home)
     request = ledger.approval(attempt)
     if request.state == "waiting":
@@ -67,7 +80,6 @@ def approve(home: Home, config: PipelineConfig, attempt: str, by: str, reason: s
 def reject(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
     """Keep out what waits, in a person's name. Raises UsageError as `approve` does."""
     require_words(by, reason)
-    expire_approvals(home)
     return answer(home, Ledger.open(home).decide_approval(attempt, "rejected", by, reason))
 
 
@@ -79,8 +91,8 @@ def require_words(by: str, reason: str) -> None:
         )
 
 
-def expire_approvals(home: Home) -> list[str]:
-    """Keep out what nobody decided on in time; ids of the attempts."""
+def expire_approvals(home: Home) -> list[Approval]:
+    """Keep out what nobody decided on in time; the requests as they were."""
     ledger = Ledger.open(home)
     late = ledger.overdue_approvals(now())
     for one in late:
@@ -88,17 +100,26 @@ def expire_approvals(home: Home) -> list[str]:
             ledger.decide_approval(one.attempt, "expired", None, NOBODY)
         except UsageError:  # somebody did, in this moment
             log.info("Attempt %s was decided on in the last moment", one.attempt)
-    return [one.attempt for one in late]
+    return late
 
 
 def finish_approvals(home: Home, pipeline: str) -> list[str]:
-    """Carry out what was approved, where a crash came between; ids of the attempts."""
-    ledger = Ledger.open(home)
-    approved = ledger.approvals("approved", pipeline)
-    cut_off = [one for one in approved if answer(home, one).status == "awaiting_approval"]
-    for one in cut_off:
-        carry_out(home, one)
-    return [one.attempt for one in cut_off]
+    """Carry out what was approved, where a crash came between; ids of the attempts.
+
+    Raises StackError where a server did not answer about one, once all were tried.
+    """
+    finished, failure = [], None
+    for one in Ledger.open(home).awaited_approvals(pipeline):
+        try:
+            if one.state == "approved":
+                carry_out(home, one)
+                finished.append(one.attempt)
+        except StackError as error:
+            log.warning("Attempt %s is approved and not carried out: %s", one.attempt, error)
+            failure = error
+    if failure is not None:
+        raise failure
+    return finished
 
 
 def carry_out(home: Home, approval: Approval) -> TrainOutcome:

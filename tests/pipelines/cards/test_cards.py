@@ -12,14 +12,16 @@ from pipelines.audit.gather import gather_evidence
 from pipelines.audit.reproductions import keep_reproduction
 from pipelines.audit.scoring import answer_all
 from pipelines.cards.card import ModelCard, gather_card
-from pipelines.cards.publish import publish_card, write_card
+from pipelines.cards.publish import card_page, publish_card, publish_cards, write_card
 from pipelines.cards.render import render_markdown, render_page, render_short
 from pipelines.cards.sections import card_sections
 from pipelines.config import PipelineConfig
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.promotion.approval import reject, request_approval
 from pipelines.promotion.champion import recorded_model
+from pipelines.promotion.choosing import choose_version, roll_back
 from pipelines.records import Cost, RowCounts
 from pipelines.registry.mlflow_store import connect, experiment_id
 from pipelines.reproduction import Reproduction, SameWeights
@@ -27,6 +29,7 @@ from pipelines.training.folder import AttemptFolder
 from tests.pipelines.audit.made_up import NOON, WEEK, evaluation, promotion, version
 from tests.pipelines.promotion.versions import CONFIG, NAME, add_version, plan, told
 
+WEEKLY = CONFIG.model_validate(CONFIG.model_dump() | {"gates": {"approval": {"expires": "7 days"}}})
 EVIL = "<img src=x onerror=alert(1)> | [x](javascript:a)\x1b[31m\n# head"
 
 
@@ -163,6 +166,33 @@ def test_a_card_that_mlflow_does_not_take_is_written_all_the_same(
     connect(home).delete_model_version(NAME, "1")
     assert publish_card(home, CONFIG, 1).exists()
     assert "not in MLflow" in caplog.text
+
+
+def test_cards_are_written_anew_when_another_is_champion_or_a_person_has_decided(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    def since(version: int) -> str:
+        return card_page(home, NAME, version).with_suffix(".md").read_text()
+
+    assert publish_cards(home, NAME) == [card_page(home, NAME, 1)]
+    assert publish_cards(home, NAME) == []
+    before = connect(home).get_model_version(NAME, "1").description
+    add_version(home, 2)
+    request_approval(WEEKLY, home, plan(2, 1), told(2))
+    assert publish_cards(home, NAME) == [card_page(home, NAME, 2)]
+    assert "A person was asked: waiting." in since(2)
+    reject(home, f"{NAME}-2", "Ada", "a guess")
+    publish_cards(home, NAME)
+    assert "rejected by Ada: a guess" in since(2)
+    choose_version(home, CONFIG, 2, None, "Bob")
+    assert publish_cards(home, NAME) == [card_page(home, NAME, number) for number in (1, 2)]
+    assert "champion since" in before
+    assert "until" in connect(home).get_model_version(NAME, "1").description
+    assert "| confirmed | Bob | chosen by hand |" in since(2)
+    roll_back(home, CONFIG, 1, None, "Ada")
+    (home.root.parent / "pipeline.yaml").unlink()
+    assert publish_cards(home, NAME) == []
+    assert "The cards of trips are not up to date" in caplog.text
 
 
 def test_a_version_that_is_not_there_has_no_card(home: Home) -> None:

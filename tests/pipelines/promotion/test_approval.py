@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import shutil
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from pipelines.errors import UsageError
+from evergreen import views
+from pipelines.errors import StackError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.outcomes import close_promotion, keep_out
-from pipelines.promotion import approval
+from pipelines.promotion import approval, transaction
+from pipelines.promotion.aliases import follow_challenger
 from pipelines.promotion.approval import (
     approve,
     carry_out,
     expire_approvals,
     finish_approvals,
     reject,
-    render_approval,
+    render_approvals,
     request_approval,
 )
 from pipelines.promotion.choosing import choose_version
 from pipelines.promotion.transaction import promote
 from pipelines.records import Approval
+from pipelines.registry.mlflow_store import connect
 from tests.pipelines.promotion.test_transaction import agree, kinds
-from tests.pipelines.promotion.versions import CONFIG, add_version, plan, told
+from tests.pipelines.promotion.versions import CONFIG, NAME, add_version, aliases, plan, told
 
 WEEK = CONFIG.model_validate(CONFIG.model_dump() | {"gates": {"approval": {"expires": "7 days"}}})
 FIRST, SECOND = "trips-1", "trips-2"
@@ -42,12 +46,17 @@ def status(home: Home, attempt: str) -> tuple[str, str | None]:
     return outcome.status, outcome.reason
 
 
+def waiting(home: Home) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = views.describe_status(home)["pipelines"][0]["waiting"]
+    return found
+
+
 def test_it_waits_and_is_promoted_in_the_name_of_who_approves(home: Home) -> None:
     request = ask(home)
     assert request.expires - request.requested == timedelta(days=7)
     assert status(home, FIRST)[0] == "awaiting_approval"
     assert Ledger.open(home).champion("trips") is None
-    assert f"evergreen approve {FIRST}" in render_approval(request)
+    assert f"evergreen approve {FIRST}" in render_approvals([request])
 
     outcome = approve(home, WEEK, FIRST, "Ada", "checked the slices")
     assert outcome.status == "promoted"
@@ -77,10 +86,21 @@ def test_asked_again_it_has_no_more_time(home: Home) -> None:
     assert again.expires == first.expires
 
 
-def test_silence_keeps_it_out(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_keeps_it_out(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     late = ask(home).expires
     assert expire_approvals(home) == []
-    monkeypatch.setattr(approval, "now", lambda: late)
+    assert [one["expired"] for one in waiting(home)] == [False]
+    for module in (approval, views):
+        monkeypatch.setattr(module, "now", lambda: late)
+    assert [one["expired"] for one in waiting(home)] == [True]  # also before maintenance comes
+    views.show_status(views.describe_status(home))
+    said = capsys.readouterr().out
+    assert "version 1 expired on" in said
+    assert "evergreen approve" not in said
+    assert [one.attempt for one in expire_approvals(home)] == [FIRST]
+    assert waiting(home) == []
     with pytest.raises(UsageError, match="was expired on"):
         approve(home, WEEK, FIRST, "Ada", "too late")
     assert status(home, FIRST) == ("rejected", "nobody decided in time")
@@ -150,3 +170,49 @@ def test_approved_twice_it_is_promoted_once(home: Home) -> None:
     shutil.rmtree(home.pipeline("trips").attempts / FIRST / "bundle")
     assert [carry_out(home, one).status, carry_out(home, one).status] == ["reverted", "reverted"]
     assert len(Ledger.open(home).promotions("trips")) == 1
+
+
+def test_the_alias_challenger_and_the_page_say_who_waits(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def say() -> tuple[int | None, str]:
+        follow_challenger(home, NAME)
+        return aliases(home).get("challenger"), render_approvals(Ledger.open(home).approvals(pipeline=NAME))
+
+    assert render_approvals([]) == ""
+    ask(home)
+    late = ask(home, 2).expires
+    assert say()[0] == 2
+    reject(home, SECOND, "Ada", "the <b> rows are wrong")
+    challenger, page = say()
+    assert challenger == 1
+    assert "Version 1 of trips waits" in page
+    assert "Version 2 was rejected by Ada on" in page
+    assert "the &lt;b&gt; rows are wrong" in page
+    monkeypatch.setattr(approval, "now", lambda: late)
+    expire_approvals(home)
+    challenger, page = say()
+    assert challenger is None
+    assert page.startswith("Version 1 was expired on")
+    request_approval(WEEK, home, plan(2, None), told(2))
+    connect(home).delete_model_version(NAME, "2")
+    assert say()[0] is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    follow_challenger(home, NAME)  # it is said, and stops nobody
+
+
+def test_a_server_that_is_away_for_one_does_not_hold_up_the_others(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_words: object) -> None:
+        monkeypatch.undo()
+        raise StackError("the service does not answer")
+
+    ledger = Ledger.open(home)
+    for version, attempt in ((1, FIRST), (2, SECOND)):
+        ask(home, version)
+        ledger.decide_approval(attempt, "approved", "Ada", "fine")
+    monkeypatch.setattr(transaction, "watch_rollout", away)
+    with pytest.raises(StackError, match="does not answer"):
+        finish_approvals(home, NAME)
+    assert (status(home, FIRST)[0], status(home, SECOND)[0]) == ("promoted", "inconclusive")
+    assert finish_approvals(home, NAME) == []
+    agree(home, 1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evergreen import views
-from pipelines.errors import ModelUnusable, PromotionReverted, StackError, UsageError
+from pipelines.errors import ModelUnusable, PromotionReverted, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion.aliases import describe_alias
@@ -174,10 +174,10 @@ def test_a_version_deleted_in_mlflow(champions: Home) -> None:
 def test_an_mlflow_that_does_not_answer_stops_no_status(
     champions: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_home: Home, _name: str) -> None:
-        raise StackError("MLflow does not say who is champion of trips: gone")
-
-    monkeypatch.setattr("pipelines.promotion.aliases.champion_alias", broken)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     [found] = views.describe_status(champions)["pipelines"]
-    assert (found["champion"], found["alias"]) == (3, "MLflow does not say who is champion of trips: gone")
+    assert (found["champion"], found["alias"]) == (
+        3,
+        "MLflow does not answer at http://127.0.0.1:9. `evergreen up` starts the stack.",
+    )
     views.show_status(views.describe_status(champions))
