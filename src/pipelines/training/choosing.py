@@ -13,7 +13,7 @@ from pipelines.training.distributed import connect_ray
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
-from pipelines.training.sole_worker import let_go
+from pipelines.training.team import let_go
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ def fit_candidates(job: FitJob) -> list[Fitted]:
     beside = [task.remote(one) for one in jobs if not one.description.network]
     networks = [fit(one) for one in jobs if one.description.network]
     if ray.wait(beside, num_returns=len(beside), timeout=START_SECONDS)[1]:
-        let_go()  # the worker: on a cluster that is full, what it holds may be what the others wait for
+        let_go()  # the team: on a cluster that is full, what it holds may be what the others wait for
     return [*ray.get(beside), *networks]
 
 

@@ -26,7 +26,7 @@ from pipelines.records import Attempt, TrainedModel
 from pipelines.training.distributed import connect_ray, plan_resources
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import Fitted
-from pipelines.training.sole_worker import worker_ahead
+from pipelines.training.team import team_ahead
 from pipelines.training.usage import Meter
 
 SETTINGS = {
@@ -102,7 +102,7 @@ def run(folder: AttemptFolder) -> int:
         attempt = Attempt.model_validate(spec["attempt"])
         resources = plan_resources(config.training)  # what cannot be had is said before anything is done
         check_concurrent(config, folder)
-        with worker_ahead(config, resources, folder):
+        with team_ahead(config, resources, folder):
             from pipelines.training.fitting import fit_attempt
 
             imported = time.time()

@@ -55,13 +55,13 @@ def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
     """Train on as many workers as the definition asks for, or in this process."""
     from pipelines.training.distributed import Resources, plan_resources, train_on_workers
     from pipelines.training.loop import train_here
-    from pipelines.training.sole_worker import train_on_one
+    from pipelines.training.team import suits, train_in_team
 
     resources = Resources(0) if on_epoch else plan_resources(job.training)
     if resources.workers == 0:
         train_here(job, on_epoch)
-    elif resources.workers == 1 and job.training.stream is not True:
-        train_on_one(job, resources)
+    elif suits(resources, job.training):
+        train_in_team(job, resources)
     else:
         train_on_workers(job, resources)
     best = json.loads((job.place / "best.json").read_text())

@@ -40,7 +40,9 @@ def train_here(job: FitJob, on_epoch: OnEpoch | None = None) -> None:
     if (state := checkpoints.load(loop.device)) is not None:
         loop.restore(state)
     for told in loop.epochs():
-        checkpoints.save(loop.state())
+        state = loop.state()  # sharded weights are brought together by all
+        if loop.rank == 0:
+            checkpoints.save(state)
         if on_epoch:
             on_epoch(told)
     loop.write_best()

@@ -1,6 +1,6 @@
 """How a network learns with others: alone, with a copy on every worker (DDP), or with a shard on each (FSDP).
 
-Torch's process group must stand already; Ray Train sets it up.
+Torch's process group must stand already: a team's workers set it up, or Ray Train does.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""What runs on workers: the loop, in the one actor of an attempt or in each of Ray Train's."""
+"""What runs on workers: the loop, in each actor of an attempt's team or of Ray Train's."""
 
 from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from pipelines.environment import set_environment, silence_telemetry
 from pipelines.errors import EvergreenError
 from pipelines.training.checkpoints import STATE, read_state, state_bytes
+from pipelines.training.distributed import Resources
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob
 from pipelines.training.usage import Meter
@@ -19,29 +22,43 @@ FAILURE = "failure.json"
 
 
 class Trainer:
-    """The actor of an attempt with one worker; what it imports is there before the first job comes."""
+    """An actor of an attempt's team; what it imports is there before the first job comes."""
 
-    def __init__(self, folder: AttemptFolder, threads: int, gpus: float) -> None:
+    def __init__(self, folder: AttemptFolder, resources: Resources) -> None:
         silence_telemetry()
-        self.meter = Meter(folder, "worker", gpus)
+        self.world = resources.most
+        self.meter = Meter(folder, "worker", resources.gpus)
         self.meter.__enter__()
-        if not gpus:  # those of others are none of ours
+        if not resources.gpus:  # those of others are none of ours
             set_environment({"CUDA_VISIBLE_DEVICES": ""})
         for name in ("torch._dynamo", "pipelines.training.loop"):  # torch's optimizers bring the first
             import_module(name)
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(resources.cpus)
 
-    def train(self, job: FitJob) -> None:
+    def train(self, job: FitJob, rank: int, meeting: Path) -> None:
         """Train to the end, from the job's last checkpoint on if it has one. Raises EvergreenError."""
         from pipelines.training.loop import train_here
 
-        train_here(job)
+        with process_group(meeting, rank, self.world) if self.world > 1 else nullcontext():
+            train_here(job)
 
     def end(self) -> None:
         """Say what was used: nothing comes after."""
         self.meter.__exit__(None, None, None)
+
+
+@contextmanager
+def process_group(meeting: Path, rank: int, world: int) -> Iterator[None]:
+    """Torch's, over Gloo; its members find each other by a file, where a port could be another's by then."""
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=world)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
 
 
 def train_loop(settings: dict[str, Any]) -> None:

@@ -21,11 +21,21 @@ from tests.faults.training.killing import EPOCHS, Training, same_model
 
 ROUNDS = int(os.environ.get("EVERGREEN_FAULT_ROUNDS", "50"))
 SEED = int(os.environ.get("EVERGREEN_FAULT_SEED", "4"))
-# One worker is an actor; two are Ray Train's, under its controller, and take three times as long to start.
-ALONE = [(1, victim) for victim in ("worker", "driver", "node", "flow", "head", "all")]
-TOGETHER = [(2, victim) for victim in ("worker", "controller", "node", "driver", "all")]
+ELASTIC = (2, 2)  # a range of workers is Ray Train's, under its controller; a number of them is a team
+Workers = int | tuple[int, int]
+ALONE: list[tuple[Workers, str]] = [
+    (1, victim) for victim in ("worker", "driver", "node", "flow", "head", "all")
+]
+TOGETHER: list[tuple[Workers, str]] = [
+    (2, "worker"),
+    (ELASTIC, "controller"),
+    (2, "node"),
+    (ELASTIC, "worker"),
+    (2, "driver"),
+    (2, "all"),
+]
 # Their number and that of the moments have no common divisor: each kill meets each moment.
-KILLS = [*ALONE[:3], *TOGETHER[:2], *ALONE[3:], *TOGETHER[2:], *ALONE]
+KILLS = [*ALONE[:3], *TOGETHER[:2], *ALONE[3:], *TOGETHER[2:], *ALONE[:5]]
 MOMENTS = ("inside", "before", "inside", "anywhere")
 LAST_DRAWN = EPOCHS - 4  # a kill takes a moment, in which short epochs end
 
@@ -50,10 +60,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Undisturbed]:
+def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[Workers, Undisturbed]:
     """By the number of workers, those that the rounds need."""
-    found = {}
-    for workers in sorted({workers for workers, _ in KILLS[:ROUNDS]}):
+    found: dict[Workers, Undisturbed] = {}
+    for workers in dict.fromkeys(workers for workers, _ in KILLS[:ROUNDS]):
         training = Training(tmp_path_factory.mktemp("undisturbed"), cluster.settings, workers=workers)
         training.call()
         first = training.wait_for_epoch(1)
@@ -68,7 +78,7 @@ def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> d
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_killed_at_a_random_moment_it_ends_as_if_nothing_had_been(
-    number: int, cluster: Cluster, undisturbed: dict[int, Undisturbed], tmp_path: Path
+    number: int, cluster: Cluster, undisturbed: dict[Workers, Undisturbed], tmp_path: Path
 ) -> None:
     dice = random.Random(f"{SEED}-{number}")  # noqa: S311
     workers, victim = KILLS[number % len(KILLS)]
@@ -147,10 +157,10 @@ def check_finished(training: Training) -> None:
 
 @pytest.mark.faults
 @pytest.mark.parametrize(
-    ("workers", "victim"), [(1, "worker"), (1, "driver"), (1, "node"), (2, "controller")]
+    ("workers", "victim"), [(1, "worker"), (1, "driver"), (1, "node"), (2, "worker"), (ELASTIC, "controller")]
 )
 def test_a_budget_that_is_spent_is_one_failed_attempt(
-    workers: int, victim: str, cluster: Cluster, tmp_path: Path
+    workers: Workers, victim: str, cluster: Cluster, tmp_path: Path
 ) -> None:
     cluster.add_nodes(NODES + (victim == "node"))
     training = Training(tmp_path, cluster.settings, workers=workers, failures=0, epochs=1000, patience=1000)

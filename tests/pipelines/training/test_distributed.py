@@ -18,7 +18,7 @@ from pipelines.models.bundle import Description
 from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
 from pipelines.training.job import FitJob
 from pipelines.training.loop import train_here
-from pipelines.training.sole_worker import let_go, train_on_one
+from pipelines.training.team import let_go, train_in_team
 from tests.pipelines.training.fitted import told_by, weights_of
 
 CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
@@ -111,10 +111,14 @@ def cluster() -> Iterator[None]:
 
 @pytest.mark.faults
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strategy: str) -> None:
+@pytest.mark.parametrize("train", [train_in_team, train_on_workers])
+def test_two_workers_learn_what_one_learns(
+    cluster: None, tmp_path: Path, train: Callable[[FitJob, Resources], None], strategy: str
+) -> None:
     alone, together = job_of(tmp_path / "alone"), job_of(tmp_path / strategy, strategy=strategy)
     train_here(alone)
-    train_on_workers(together, Resources(2, cpus=1))
+    train(together, Resources(2, cpus=1))
+    let_go()
     expected, found = weights_of(alone), weights_of(together)
     assert list(found) == list(expected)
     for name, value in expected.items():
@@ -125,7 +129,9 @@ def test_two_workers_learn_what_one_learns(cluster: None, tmp_path: Path, strate
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("train", "workers"), [(train_on_one, 1), (train_on_workers, 2)])
+@pytest.mark.parametrize(
+    ("train", "workers"), [(train_in_team, 1), (train_in_team, 2), (train_on_workers, 2)]
+)
 def test_a_loss_that_is_no_number_ends_the_workers_at_once(
     cluster: None, tmp_path: Path, train: Callable[[FitJob, Resources], None], workers: int
 ) -> None:
@@ -139,7 +145,7 @@ def test_a_loss_that_is_no_number_ends_the_workers_at_once(
 def test_the_one_worker_learns_bit_for_bit_what_this_process_learns(cluster: None, tmp_path: Path) -> None:
     here, there = job_of(tmp_path / "here"), job_of(tmp_path / "there")
     train_here(here)
-    train_on_one(there, Resources(1, cpus=torch.get_num_threads()))
+    train_in_team(there, Resources(1, cpus=torch.get_num_threads()))
     let_go()
     expected, found = weights_of(here), weights_of(there)
     assert list(found) == list(expected)
