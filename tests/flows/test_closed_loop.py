@@ -162,6 +162,10 @@ def test_rollback_goes_back_and_is_remembered(city: City) -> None:
     assert (code, answer["version"]) == (0, before[-1]["version"])
     code, answer = city.evergreen("history", "rides", "--at", after[-1]["since"])
     assert (code, answer["champion"]["version"]) == (0, before[-2]["version"])
+    cards = city.home / "pipelines" / "rides" / "reports" / "cards"
+    back, again = ((cards / f"{before[n]['version']}.md").read_text() for n in (-2, -1))
+    assert "a test" in back
+    assert "| Ada |" in again
 
 
 def test_the_report_is_one_page(city: City) -> None:

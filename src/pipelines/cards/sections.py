@@ -254,11 +254,18 @@ def decisions(card: ModelCard) -> Section:
         who = f" by {asked.by}: {asked.reason}" if asked.by else ""
         words.append(f"A person was asked: {asked.state}{who}.")
     rows = [
-        [moment(p.since) + " UTC", p.state, decided_by(p), p.undone or p.why] for p in card.version.reigns
+        [
+            moment(p.since) + " UTC",
+            moment(p.until) + " UTC" if p.until else "",
+            p.state,
+            decided_by(p),
+            p.undone or p.why,
+        ]
+        for p in card.version.reigns
     ]
     if not rows:
         words.append("It never was champion.")
-    head = ["since", "promotion", "who decided", "why"]
+    head = ["since", "until", "promotion", "who decided", "why"]
     return Section(title="Decisions", words=words, head=head if rows else [], rows=rows)
 
 

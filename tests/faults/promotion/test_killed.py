@@ -13,19 +13,31 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.cards.publish import card_page
+from pipelines.clock import now
 from pipelines.environment import child_environment
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.ledger.audit import export, find_fault
 from pipelines.promotion.transaction import promote
-from pipelines.records import Promotion
+from pipelines.records import Approval, Promotion
+from pipelines.registry.mlflow_store import connect
 from pipelines.serving import client
 from tests.faults.promotion.promoting import seconds_of, start
-from tests.pipelines.promotion.versions import NAME, add_version, aliases, plan, running_service, serving
+from tests.pipelines.promotion.versions import (
+    NAME,
+    add_version,
+    aliases,
+    plan,
+    running_service,
+    serving,
+    told,
+)
 
 ROUNDS = int(os.environ.get("EVERGREEN_PROMOTION_ROUNDS", "200"))
 SEED = os.environ.get("EVERGREEN_FAULT_SEED", "5")
@@ -155,20 +167,47 @@ def test_many_promotions_race(shop: Shop) -> None:
     print(f"{ROUNDS // 4} races, seed {SEED}: {time.monotonic() - started:.0f} s, {dict(endings)}")  # noqa: T201
 
 
+MAINTAIN = """
+from prefect.artifacts import Artifact
+
+from flows.approval import approval
+from flows.maintenance import maintenance
+
+print(maintenance(), Artifact.get("trips-approval").data)
+approval("trips-4", "reject", "Ada", "a guess")
+print(Artifact.get("trips-approval").data)
+"""
+
+
 @pytest.mark.faults
 def test_the_maintenance_flow_finishes_what_was_killed(shop: Shop, tmp_path: Path) -> None:
+    """Also what nobody decided on; Prefect's page, the cards and the alias `challenger` say what is."""
     promote(shop.home, plan(shop.add(), None))
     shop.ledger.promote(plan(shop.add(), 1))  # and no further
+    for days in (-1, 1):
+        version, until = shop.add(), now() + timedelta(days=days)
+        words = {"attempt": f"{NAME}-{version}", "pipeline": NAME, "requested": now(), "expires": until}
+        waits = told(version).model_copy(update={"status": "awaiting_approval"})
+        shop.ledger.ask_approval(Approval(**words, promotion=plan(version, 2)), waits)
+    connect(shop.home).set_registered_model_alias(NAME, "challenger", "3")
     settings = {
         "EVERGREEN_HOME": str(shop.home.root),
         "EVERGREEN_SERVING_URL": shop.url,
         "PREFECT_HOME": str(tmp_path / "prefect"),
     }
-    command = [sys.executable, "-c", "from flows.maintenance import maintenance; print(maintenance())"]
+    command = [sys.executable, "-c", MAINTAIN]
     done = subprocess.run(
         command, env=child_environment(settings), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "'settled': ['trips']" in done.stdout
+    after, decided = done.stdout.split("Version 3 was expired on")[0], done.stdout.rpartition("Version ")[2]
+    assert "evergreen approve trips-4" in after
+    assert "evergreen approve trips-3" not in after
+    assert decided.startswith("4 was rejected by Ada")
+    assert "challenger" not in aliases(shop.home)
+    cards = [card_page(shop.home, NAME, n).with_suffix(".md").read_text() for n in (1, 2, 3, 4)]
+    said = ("confirmed", "confirmed", "asked: expired", "asked: rejected by Ada: a guess")
+    assert [words for words, card in zip(said, cards, strict=True) if words not in card] == []
     shop.check()
     assert shop.champion == 2
