@@ -14,29 +14,33 @@ def describe_alias(home: Home, pipeline: str) -> str | None:
 
     While a promotion is under way, nothing is. Raises StackError where MLflow does not answer.
     """
-    champion = Ledger.open(home).champion(pipeline)
-    if champion is None or champion.state == "begun":
+    ledger = Ledger.open(home)
+    champion = ledger.champion(pipeline)
+    registered = champion or any(row.version for row in ledger.attempts(pipeline))
+    if not registered or (champion and champion.state == "begun"):
         return None
     require_answer(home)
-    found, own = champion_alias(home, pipeline), champion.version
+    found, own = champion_alias(home, pipeline), champion.version if champion else None
     if found == own:
         return None
-    if not has_version(home, pipeline, own):
+    return alias_words(pipeline, found, own, own is not None and not has_version(home, pipeline, own))
+
+
+def alias_words(pipeline: str, found: int | None, own: int | None, deleted: bool) -> str:
+    """What somebody did in MLflow: `found` has the alias, `own` is champion, or deleted there."""
+    name, undo = f"The alias champion of {pipeline} was", f"`evergreen deploy {pipeline}`"
+    accept = f"`evergreen deploy {pipeline} --version {found}` accepts that, {undo} undoes it."
+    if deleted:
         return (
             f"Version {own} of {pipeline} is champion and was deleted in MLflow, which gives no number twice;"
             f" its own files serve on. `evergreen deploy {pipeline} --version N` chooses another, `evergreen"
             " train` makes a new one."
         )
+    if own is None:
+        return f"{name} given to version {found} in MLflow; there is no champion yet. {accept}"
     if found is None:
-        return (
-            f"The alias champion of {pipeline} was taken away in MLflow; version {own} is champion."
-            f" `evergreen deploy {pipeline}` puts it back."
-        )
-    return (
-        f"The alias champion of {pipeline} was moved in MLflow to version {found}; version {own} is champion"
-        f" and served. `evergreen deploy {pipeline} --version {found}` accepts that, `evergreen deploy"
-        f" {pipeline}` undoes it."
-    )
+        return f"{name} taken away in MLflow; version {own} is champion. {undo} puts it back."
+    return f"{name} moved in MLflow to version {found}; version {own} is champion and served. {accept}"
 
 
 def warn_of_alias(home: Home, pipeline: str) -> str | None:
@@ -67,7 +71,7 @@ def correct_alias(
     home: Home,
     pipeline: str,
     expected: int | None,
-    to: int,
+    to: int | None,
     why: str | None = None,
     by: str | None = None,
 ) -> None:

@@ -49,7 +49,12 @@ def recorded_model(home: Home, pipeline: str, version: int) -> ServedModel:
 
 
 def register_version(home: Home, run_id: str, attempt: Attempt, trained: TrainedModel) -> ModelVersion:
-    """The version of an attempt in MLflow, registered once, and in the ledger with its files' hashes."""
-    version = mlflow_store.register_version(home, run_id, attempt)
-    Ledger.open(home).record_version(attempt.id, trained, version.version)
+    """The version of an attempt in MLflow, registered once, and in the ledger with its files' hashes.
+
+    Its number is no other attempt's, also where MLflow counts anew, its whole model deleted.
+    """
+    ledger = Ledger.open(home)
+    taken = {row.version for row in ledger.attempts(attempt.pipeline) if row.id != attempt.id}
+    version = mlflow_store.register_version(home, run_id, attempt, taken)
+    ledger.record_version(attempt.id, trained, version.version)
     return version

@@ -21,7 +21,7 @@ from pipelines.progress import log
 from pipelines.promotion.aliases import correct_alias, warn_of_alias
 from pipelines.promotion.champion import recorded_model, verified_model
 from pipelines.records import Promotion, ServedModel, TrainOutcome
-from pipelines.registry.aliases import point_aliases
+from pipelines.registry.aliases import champion_alias, point_aliases
 from pipelines.serving.rollout import watch_rollout
 
 
@@ -74,6 +74,7 @@ def restore_champion(home: Home, pipeline: str, why: str | None = None, by: str 
     with one_at_a_time(home, pipeline, "promotion"):
         champion = finish_begun(home, pipeline)
         if champion is None:
+            take_alias_back(home, pipeline, why, by)
             raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
         served = verified_model(home, pipeline, champion.version)
         try:
@@ -85,6 +86,14 @@ def restore_champion(home: Home, pipeline: str, why: str | None = None, by: str 
         if complaint := watch_rollout(home, served, golden_rows(home, pipeline, champion.version)):
             raise StackError(complaint, f"`evergreen rollback {pipeline}` goes back to an earlier champion.")
     return champion
+
+
+def take_alias_back(home: Home, pipeline: str, why: str | None, by: str | None) -> None:
+    """Where there is no champion, no version has the alias, whoever gave it one."""
+    if champion_alias(home, pipeline) is not None:
+        correct_alias(home, pipeline, None, None, why, by)
+        point_aliases(home, pipeline, None, None)
+        log.warning("The alias champion of %s is taken away", pipeline)
 
 
 def unsettled(home: Home) -> list[str]:

@@ -9,6 +9,7 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,23 +98,27 @@ def run_tags(attempt: Attempt) -> dict[str, str]:
     }
 
 
-def register_version(home: Home, run_id: str, attempt: Attempt) -> ModelVersion:
-    """The version of an attempt, registered once, with the alias `challenger`."""
+def register_version(home: Home, run_id: str, attempt: Attempt, taken: Collection[int] = ()) -> ModelVersion:
+    """The version of an attempt, registered once, with the alias `challenger`; no number of `taken`."""
     client = connect(home)
     name = attempt.pipeline
     found = client.search_model_versions(f"run_id = '{run_id}'")
-    if not found:
-        ensure_model(client, name)
-        model_uri = logged_model(client, run_id)
-        tags = run_tags(attempt)
-        found = [
-            client.create_model_version(
-                name, f"models:/{model_uri}", run_id=run_id, model_id=model_uri, tags=tags
-            )
-        ]
-    version = int(found[0].version)
+    version = int(found[0].version) if found else create_version(client, run_id, attempt)
+    while version in taken:  # somebody deleted the whole model: MLflow counts from 1 again
+        client.delete_model_version(name, str(version))
+        version = create_version(client, run_id, attempt)
     client.set_registered_model_alias(name, "challenger", str(version))
     return ModelVersion(name=name, version=version, run_id=run_id, attempt=attempt.id)
+
+
+def create_version(client: MlflowClient, run_id: str, attempt: Attempt) -> int:
+    """A new version of the run's model; its number."""
+    ensure_model(client, attempt.pipeline)
+    model_id = logged_model(client, run_id)
+    created = client.create_model_version(
+        attempt.pipeline, f"models:/{model_id}", run_id=run_id, model_id=model_id, tags=run_tags(attempt)
+    )
+    return int(created.version)
 
 
 def logged_model(client: MlflowClient, run_id: str) -> str | None:

@@ -144,6 +144,11 @@ def test_a_version_is_registered_once_and_becomes_champion_by_alias(logged: Logg
     assert not has_version(logged.home, "trips", 99)
     with pytest.raises(ModelUnusable, match="Version 99 of trips is deleted"):
         point_aliases(logged.home, "trips", 99, None)
+    point_aliases(logged.home, "trips", first.version, None)
+    client.delete_registered_model("trips")
+    again = register_version(logged.home, logged.run_id, logged.attempt, {1, 2})
+    assert again.version == register_version(logged.home, logged.run_id, logged.attempt, {1, 2}).version == 3
+    assert aliases(client) == {"challenger": 3}
 
 
 def test_two_versions_and_their_aliases(logged: Logged, train: Any, define: Any, table: Any) -> None:
