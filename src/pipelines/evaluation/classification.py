@@ -7,12 +7,14 @@ Xu 2014).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipelines.evaluation.proportions import Ends, calibration_ends, mean_ends, share_ends
 from pipelines.evaluation.regression import plain
-from pipelines.evaluation.resampling import Statistic
+from pipelines.evaluation.resampling import Chances, Statistic
 from pipelines.records import Task
 
 if TYPE_CHECKING:
@@ -91,7 +93,8 @@ def statistic(metric: str, answers: Answers) -> Statistic | None:
 
 
 def accuracy(answers: Answers) -> Statistic:
-    return plain((answers.truth == answers.said).astype("float64"))
+    right = answers.truth == answers.said
+    return plain(right.astype("float64"), ends=share_ends(right))
 
 
 def balanced_accuracy(answers: Answers) -> Statistic:
@@ -101,9 +104,11 @@ def balanced_accuracy(answers: Answers) -> Statistic:
     right = answers.truth == answers.said
     count = np.bincount(answers.truth, minlength=len(answers.classes))
     occur = count > 0
-    shares = np.bincount(answers.truth, right, len(count)) / np.maximum(count, 1)
+    hits = np.bincount(answers.truth, right, len(count))
+    shares = hits / np.maximum(count, 1)
     weight = len(answers.truth) / np.maximum(count, 1) / occur.sum()
-    return linear(float(shares[occur].mean()), (right - shares[answers.truth]) * weight[answers.truth])
+    adds = (right - shares[answers.truth]) * weight[answers.truth]
+    return linear(float(shares[occur].mean()), adds, ends=mean_ends(hits[occur], count[occur]))
 
 
 def f1(answers: Answers) -> Statistic:
@@ -115,10 +120,12 @@ def f1(answers: Answers) -> Statistic:
     size, rows = len(answers.classes), len(answers.truth)
     both = answers.truth == answers.said
     total = np.bincount(answers.truth, minlength=size) + np.bincount(answers.said, minlength=size)
-    scores = 2 * np.bincount(answers.truth, both, size) / np.maximum(total, 1)
-    weight = rows / np.maximum(total, 1) / (total > 0).sum()
+    hits, some = np.bincount(answers.truth, both, size), total > 0
+    scores = 2 * hits / np.maximum(total, 1)
+    weight = rows / np.maximum(total, 1) / some.sum()
     adds = [(both - scores[k]) * weight[k] for k in (answers.truth, answers.said)]
-    return linear(float(scores[total > 0].mean()), adds[0] + adds[1])
+    ends = mean_ends(hits[some], (total - hits)[some], f1_of_share)
+    return linear(float(scores[some].mean()), adds[0] + adds[1], ends=ends)
 
 
 def f1_of(is_it: NDArray[np.bool_], said: NDArray[np.bool_]) -> Statistic:
@@ -128,7 +135,15 @@ def f1_of(is_it: NDArray[np.bool_], said: NDArray[np.bool_]) -> Statistic:
         some = means[..., 1] > 0.5 / len(is_it)  # a row or none, and not what rounding leaves of none
         return np.where(some, 2 * means[..., 0] / np.where(some, means[..., 1], 1.0), 0.0)
 
-    return Statistic(np.column_stack([is_it & said, is_it.astype("float64") + said]).astype("float64"), ratio)
+    either = np.column_stack([is_it & said, is_it.astype("float64") + said]).astype("float64")
+    both, total = either.sum(axis=0)
+    ends = mean_ends(np.array([both]), np.array([total - both]), f1_of_share)
+    return Statistic(either, ratio, ends=ends)
+
+
+def f1_of_share(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 by the share of rows right among those that are of a class or said to be; it rises with it."""
+    return 2 * share / (1 + share)
 
 
 # --------------------------------------------------------------------------------------- of probabilities
@@ -138,15 +153,28 @@ def log_loss(answers: Answers) -> Statistic:
     """Mean -log of the true class's probability; a class never seen counts as the least float above 0."""
     import numpy as np
 
-    return plain(-np.log(np.clip(answers.given, np.finfo(np.float64).eps, 1.0)))
+    def cost(held: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(-np.log(np.clip(held, np.finfo(np.float64).eps, 1.0)))
+
+    return plain(cost(answers.given), chances=chances(answers, cost))
 
 
 def brier(answers: Answers) -> Statistic:
     """Mean squared error of the positive class's probability; of several classes the sum over all of them."""
+
+    def cost(held: NDArray[np.float64]) -> NDArray[np.float64]:
+        of_all: NDArray[np.float64] = (held**2).sum(axis=1, keepdims=True) - 2 * held + 1.0
+        return of_all / 2 if answers.two else of_all
+
+    each = chances(answers, cost)
     if answers.two:
-        return plain((answers.probabilities[:, -1] - (answers.truth == answers.positive)) ** 2)
+        return plain((answers.probabilities[:, -1] - (answers.truth == answers.positive)) ** 2, chances=each)
     squares = (answers.probabilities**2).sum(axis=1)
-    return plain(squares - 2 * answers.given + 1.0)
+    return plain(squares - 2 * answers.given + 1.0, chances=each)
+
+
+def chances(answers: Answers, cost: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Chances:
+    return Chances(answers.classes[: answers.known], answers.probabilities, cost)
 
 
 def ece(answers: Answers) -> Statistic:
@@ -154,7 +182,8 @@ def ece(answers: Answers) -> Statistic:
 
     Of the positive class's probability where there are two, else of the said class's (Guo and others 2017),
     in quantile bins as in `sklearn.calibration.calibration_curve`. Each bin's sign is held while resampling:
-    otherwise every resample of a calibrated model would look less calibrated than it is.
+    otherwise every resample of a calibrated model would look less calibrated than it is. A bin's variance is
+    that of its rows, or, where it is more, what the probabilities say it is.
     """
     import numpy as np
 
@@ -165,7 +194,11 @@ def ece(answers: Answers) -> Statistic:
     edges = np.quantile(score, np.linspace(0, 1, BINS + 1))
     place = np.searchsorted(edges[1:-1], score)
     off = score - hit
-    return plain(np.sign(np.bincount(place, off, BINS))[place] * off)
+    sums, count = np.bincount(place, off, BINS), np.bincount(place, minlength=BINS)
+    around = np.bincount(place, off**2, BINS) - sums**2 / np.maximum(count, 1)
+    variance = np.maximum(around, np.bincount(place, score * (1 - score), BINS))
+    ends = calibration_ends(float(np.abs(sums).sum()) / len(off), variance, len(off))
+    return plain(np.sign(sums)[place] * off, ends=ends)
 
 
 # ----------------------------------------------------------------------------------------------- of ranks
@@ -227,7 +260,9 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -
     first = np.cumsum(positives / rows / all_above)
     second = np.cumsum(positives / rows * precision / all_above)
     adds = positive * (precision + first - value)[group] - second[group]
-    return linear(value, adds / share)
+    # Of few rows it is biased upwards, and a binomial interval holds better (Boyd and others 2013).
+    ends = mean_ends(np.array([value * positives.sum()]), np.array([positives.sum()]))
+    return linear(value, adds / share, ends)
 
 
 def tied(
@@ -241,6 +276,6 @@ def tied(
     return np.asarray(group, dtype=np.int64), positives, np.bincount(group, minlength=len(levels)) - positives
 
 
-def linear(value: float, influence: NDArray[np.float64]) -> Statistic:
+def linear(value: float, influence: NDArray[np.float64], ends: Ends | None = None) -> Statistic:
     """A metric as the mean of itself plus each row's influence, which has mean 0."""
-    return plain(value + influence)
+    return plain(value + influence, ends)

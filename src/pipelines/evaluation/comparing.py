@@ -13,6 +13,7 @@ from pipelines.evaluation.intervals import (
     describe_normal,
     describe_same,
     describe_wins,
+    error_if_equal,
     find_bounds,
     measure_spread,
     normal_bounds,
@@ -24,7 +25,7 @@ from pipelines.evaluation.metrics import (
     metric_range,
     read_rows,
 )
-from pipelines.evaluation.resampling import Resamples, Statistic
+from pipelines.evaluation.resampling import Chances, Resamples, Statistic
 from pipelines.records import Difference, Interval, Task
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Compared:
     """One metric of several models by name: on all rows, on each resample (draws,), and what a row adds (n,).
 
     Of a metric of which only the resamples are known the influences are empty, and intervals are normal.
+    `ends` and `chances` are those of the statistics that have them.
     """
 
     metric: str
@@ -47,6 +49,8 @@ class Compared:
     values: dict[str, float]
     draws: dict[str, NDArray[np.float64]]
     influences: dict[str, NDArray[np.float64]]
+    ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+    chances: dict[str, Chances] = field(default_factory=dict)
 
     def interval(self, model: str) -> Interval:
         """The metric with its 95 % interval, as far as the metric can go."""
@@ -56,9 +60,12 @@ class Compared:
         if self.influences:
             ends = find_bounds(self.draws[model], value, measure_spread(self.influences[model]), ENDS)
         else:
-            ends = normal_bounds(value, self.draws[model], self.rows, ENDS)
-        low, high = np.clip(ends, *metric_range(self.metric))
-        return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
+            error = float(np.nanstd(self.draws[model], ddof=1))
+            ends = normal_bounds(value, error, self.rows, ENDS)
+        known = self.ends.get(model, (value, value))
+        widest = min(ends[0], known[0], value), max(ends[1], known[1], value)
+        low, high = np.clip(widest, *metric_range(self.metric))
+        return Interval(value=value, low=float(low), high=float(high))
 
     def difference(self, model: str, other: str, same: bool = False) -> Difference:
         """By how much `model` is better than `other`; `same` says that both answer alike on every row."""
@@ -75,7 +82,12 @@ class Compared:
         if self.metric == "accuracy":
             apart = influence + value  # 1, 0 or -1 a row
             return describe_wins(int((apart > 0.5).sum()), int((apart < -0.5).sum()), self.rows)
-        return describe(value, draws, influence, of_labels=self.metric in OF_LABELS)
+        return describe(value, draws, influence, self.metric in OF_LABELS, self.error_if_equal(model, other))
+
+    def error_if_equal(self, model: str, other: str) -> float:
+        """Of a loss of probabilities, 0 of another metric."""
+        both = [self.chances[name] for name in (model, other) if name in self.chances]
+        return error_if_equal(*both) if len(both) == 2 else 0.0
 
     @property
     def sign(self) -> int:
@@ -112,6 +124,8 @@ def compare_several(
             values={name: s.value for name, s in models.items()},
             draws={name: s.combine(next(each)) for name, s in models.items()},
             influences={name: s.influence() for name, s in models.items()},
+            ends={name: s.ends for name, s in models.items() if s.ends},
+            chances={name: s.chances for name, s in models.items() if s.chances},
         )
         for metric, models in statistics.items()
     ]

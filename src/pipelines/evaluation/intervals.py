@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pipelines.evaluation.resampling import Chances
+
+TOGETHER = 65_536  # rows whose classes are looked at at once
 FEW = 5  # rows that agree show nothing at the usual level if they are fewer: 1 / 2^4 > 0.05
 
 
@@ -52,12 +55,17 @@ def measure_spread(influence: NDArray[np.float64]) -> Spread:
 
 
 def describe(
-    value: float, draws: NDArray[np.float64], influence: NDArray[np.float64], of_labels: bool = False
+    value: float,
+    draws: NDArray[np.float64],
+    influence: NDArray[np.float64],
+    of_labels: bool = False,
+    least_error: float = 0.0,
 ) -> Difference:
     """A difference with what its resamples (draws,) and the rows' influence on it (n,) say of it.
 
     Where it is of labels it rests on the rows whose labels differ. Else it rests on all of them; where fewer
-    than FEW outweigh the others, every bound is the surest one, of resamples that lack them.
+    than FEW outweigh the others, every bound is the surest one, of resamples that lack them. No bound is
+    surer than that of a normal estimate with the `least_error`.
     """
     spread = measure_spread(influence)
     bounds = find_bounds(draws, value, spread, LEVELS)
@@ -66,15 +74,25 @@ def describe(
     rests = (
         spread.rests_on if of_labels and spread.second else spread.rows * float(value != 0 or not of_labels)
     )
-    return make(value, spread.rows, float(draws.std(ddof=1)), rests, bounds)
+    if least_error:
+        bounds = widen(bounds, normal_bounds(value, least_error, spread.rows, LEVELS))
+    return make(value, spread.rows, max(float(draws.std(ddof=1)), least_error), rests, bounds)
+
+
+def widen(bounds: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of two bounds at each of LEVELS the one that is farther out."""
+    import numpy as np
+
+    return np.where(np.array(LEVELS) < 0.5, np.minimum(bounds, others), np.maximum(bounds, others))
 
 
 def describe_normal(value: float, draws: NDArray[np.float64], rows: int) -> Difference:
     """A difference of which a few resamples are known, and nothing of single rows."""
     import numpy as np
 
-    bounds = normal_bounds(value, draws, rows, LEVELS)
-    return make(value, rows, float(np.nanstd(draws, ddof=1)), rows * float(draws.any()), bounds)
+    error = float(np.nanstd(draws, ddof=1))
+    bounds = normal_bounds(value, error, rows, LEVELS)
+    return make(value, rows, error, rows * float(draws.any()), bounds)
 
 
 def describe_wins(wins: int, losses: int, rows: int) -> Difference:
@@ -124,14 +142,36 @@ def find_bounds(
     return np.where(known, found, np.nan)
 
 
-def normal_bounds(
-    value: float, draws: NDArray[np.float64], rows: int, levels: tuple[float, ...]
-) -> NDArray[np.float64]:
-    """Student's, with the resamples' standard error; those without a value are left out."""
+def normal_bounds(value: float, error: float, rows: int, levels: tuple[float, ...]) -> NDArray[np.float64]:
+    """Student's, of an estimate with this standard error."""
     import numpy as np
     from scipy.special import stdtrit
 
-    return np.asarray(value + float(np.nanstd(draws, ddof=1)) * stdtrit(rows - 1, levels))
+    return np.asarray(value + error * stdtrit(rows - 1, levels))
+
+
+def error_if_equal(one: Chances, other: Chances) -> float:
+    """The standard error of the difference of two mean losses, were both models as good.
+
+    That is, were each row's class drawn by a mixture of what both held of it, the one by which neither is
+    better. A class that has not come yet counts with what it would have cost, so rare heavy errors have their
+    weight before they are seen. The variance is that under the hypothesis, as in every score test (for
+    forecasts of probabilities Spiegelhalter 1986). 0 where the models know other classes.
+    """
+    import numpy as np
+
+    if one.classes != other.classes:
+        return 0.0
+    rows, moments = len(one.held), np.zeros((2, 2))  # of the difference and its square, by what each held
+    for start in range(0, rows, TOGETHER):
+        held = np.stack([each.held[start : start + TOGETHER] for each in (one, other)])
+        apart = other.cost(held[1]) - one.cost(held[0])
+        moments += [[(share * apart).sum(), (share * apart**2).sum()] for share in held]
+    (better, squares), (worse, other_squares) = moments.tolist()
+    if better <= worse:  # they held the same
+        return 0.0
+    share = min(max(-worse / (better - worse), 0.0), 1.0)
+    return math.sqrt(share * squares + (1 - share) * other_squares) / rows
 
 
 def tango(wins: int, losses: int, rows: int, levels: tuple[float, ...]) -> NDArray[np.float64]:

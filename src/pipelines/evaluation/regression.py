@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.evaluation.resampling import Statistic
+from pipelines.evaluation.proportions import Ends, share_ends
+from pipelines.evaluation.resampling import Chances, Statistic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,9 +94,10 @@ def coverage(values: Values) -> Statistic | None:
     if len(values.quantiles) < 2:
         return None
     low, *_, high = values.quantiles.values()
-    return plain(((low <= values.truth) & (values.truth <= high)).astype("float64"))
+    inside = (low <= values.truth) & (values.truth <= high)
+    return plain(inside.astype("float64"), ends=share_ends(inside))
 
 
-def plain(column: NDArray[np.float64]) -> Statistic:
+def plain(column: NDArray[np.float64], ends: Ends | None = None, chances: Chances | None = None) -> Statistic:
     """A metric that is the mean of a number a row."""
-    return Statistic(column[:, None], lambda means: means[..., 0])
+    return Statistic(column[:, None], lambda means: means[..., 0], ends, chances)

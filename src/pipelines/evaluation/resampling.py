@@ -31,14 +31,27 @@ CHUNK = 128  # resamples made at once: their counts are what the memory is for
 
 
 @dataclass(frozen=True)
+class Chances:
+    """How likely a model held each of its classes (rows, classes), and what it costs to have held one so."""
+
+    classes: list[str]
+    held: NDArray[np.float64]
+    cost: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
 class Statistic:
     """A metric on some rows: `combine` of the means of `parts` (rows, k).
 
     `combine` takes means of shape (..., k) to values of shape (...); it is smooth where it is used.
+    ends: a 95 % interval by what is known of the metric, where resamples of few rows are too sure.
+    chances: of a loss of probabilities, for what the rows do not show of rare heavy errors.
     """
 
     parts: NDArray[np.float64]
     combine: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ends: tuple[float, float] | None = None
+    chances: Chances | None = None
 
     @property
     def value(self) -> float:

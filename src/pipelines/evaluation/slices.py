@@ -61,27 +61,29 @@ def unreadable(condition: str, why: str, rows: pd.DataFrame) -> ConfigError:
 
 
 def group_slices(column: pd.Series) -> Iterator[Slice]:
-    """A slice for each of the most frequent values, or each quarter of the numbers, and one of none."""
+    """A slice for each of the most frequent values, or each quarter of numbers or times, and one of none."""
     import pandas as pd
 
     if column.isna().any():
         yield Slice(f"{column.name} is missing", column.isna().to_numpy())
-    if pd.api.types.is_numeric_dtype(column) and column.nunique() > MOST_GROUPS:
+    time = pd.api.types.is_datetime64_any_dtype(column)
+    if time or (pd.api.types.is_numeric_dtype(column) and column.nunique() > MOST_GROUPS):
         yield from quarters(column)
-    elif not pd.api.types.is_datetime64_any_dtype(column):
+    else:
         for value in column.value_counts().index[:MOST_GROUPS]:
             yield Slice(f"{column.name} = {value}", (column == value).to_numpy(bool, na_value=False))
 
 
 def quarters(column: pd.Series) -> Iterator[Slice]:
-    """The rows between the quartiles of a number."""
-    import numpy as np
+    """The rows between the quartiles of a number, or of a time."""
+    import pandas as pd
 
-    values = column.to_numpy("float64", na_value=np.nan)
-    edges = np.unique(np.nanquantile(values, [0, 0.25, 0.5, 0.75, 1]))
+    known, numeric = column.dropna(), pd.api.types.is_numeric_dtype(column)
+    edges = known.quantile([0, 0.25, 0.5, 0.75, 1]).unique()
     for low, high in pairwise(edges):
-        below = values <= high if high == edges[-1] else values < high
-        yield Slice(f"{column.name} from {low:.4g} to {high:.4g}", (values >= low) & below)
+        below = column <= high if high == edges[-1] else column < high
+        words = f"{low:.4g} to {high:.4g}" if numeric else f"{low:%Y-%m-%d %H:%M} to {high:%Y-%m-%d %H:%M}"
+        yield Slice(f"{column.name} from {words}", ((column >= low) & below).to_numpy(bool, na_value=False))
 
 
 def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5) -> list[Slice]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from pipelines.config import ChampionGate, SimplerGate
-from pipelines.gates.champion import Question, amount, decide
+from pipelines.gates.champion import LEAST, Question, amount, decide
+from pipelines.gates.power import NORMAL
 from pipelines.gates.words import number, span, worst
 from pipelines.records import Baseline, Difference, Evaluation, GateVerdict, Verdict
 
@@ -29,8 +32,32 @@ def judge_baseline(evaluation: Evaluation, baseline: Baseline, level: float) -> 
     metric, difference = evaluation.metric, baseline.differences.get(evaluation.metric)
     if difference is None:
         return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
-    verdict = decide(difference, Question(above=0.0, effect=0.0, level=level, strict=True))
-    return verdict, against(evaluation, baseline, difference)
+    rows = difference.rows
+    positive = baseline.metrics.get("pr_auc")  # of one score for all rows: the share of positive ones
+    above = luck(rows, positive) if metric == "pr_auc" and positive else 0.0
+    verdict = decide(difference, Question(above, effect=0.0, level=level, strict=True))
+    unsure = verdict == "fail" and rows < LEAST
+    if verdict == "pass" and metric == "auc" and positive:
+        unsure = difference.value < -NORMAL.inv_cdf(level) * ranks_error(rows, positive)
+    return "inconclusive" if unsure else verdict, against(evaluation, baseline, difference)
+
+
+def ranks_error(rows: int, positive: float) -> float:
+    """The standard error of the AUC of random scores (Mann and Whitney 1947), by the share of positive rows.
+
+    Where the only two of them happen to stand on top, no resample has a doubt.
+    """
+    return math.sqrt((rows + 1) / (12 * rows * rows * positive * (1 - positive)))
+
+
+def luck(rows: int, positive: float) -> float:
+    """By how much the average precision of random scores lies above the share of positive rows, expected.
+
+    At rank r it is (1 + (m - 1) (r - 1) / (n - 1)) / r, of m positive rows among n; the mean over ranks.
+    """
+    harmonic = sum(1 / rank for rank in range(1, rows + 1))
+    among = (positive * rows - 1) / max(rows - 1, 1)
+    return (harmonic + among * (rows - harmonic)) / rows - positive
 
 
 def judge_linear(evaluation: Evaluation, baseline: Baseline, gate: ChampionGate) -> tuple[Verdict, str]:
@@ -38,7 +65,8 @@ def judge_linear(evaluation: Evaluation, baseline: Baseline, gate: ChampionGate)
     if difference is None:
         return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
     margin = amount(gate.margin, baseline.metrics[metric])
-    verdict = decide(difference, Question(above=-margin, effect=0.0, level=gate.level, strict=False))
+    question = Question(above=-margin, effect=0.0, level=gate.level, strict=False, least=LEAST)
+    verdict = decide(difference, question)
     words = f"{against(evaluation, baseline, difference)} It may be worse by {number(margin)}."
     return ("fail" if verdict == "fail" else "pass"), words
 

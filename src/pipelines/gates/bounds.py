@@ -1,29 +1,14 @@
-"""Bounds on what a model takes and how it behaves: calibration, robustness, footprint, freshness."""
+"""Bounds on what a model takes and how it behaves: robustness, footprint, freshness."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from pipelines.config import CalibrationGate, FootprintGate, RobustnessGate
-from pipelines.gates.words import number, span, worst
-from pipelines.records import Evaluation, GateVerdict, Verdict
+from pipelines.config import FootprintGate, RobustnessGate
+from pipelines.gates.words import number, worst
+from pipelines.records import Evaluation, GateVerdict
 
 MOST_NAMED = 5  # failures that a reason names
-
-
-def judge_calibration(evaluation: Evaluation, gate: CalibrationGate) -> GateVerdict:
-    """The expected calibration error: its 95 % interval lies below the bound, above it, or on both sides."""
-    interval = evaluation.intervals.get("ece")
-    if interval is None:
-        reason = f"The calibration error has no value on {evaluation.rows:,} test rows."
-        return GateVerdict(name="calibration", verdict="inconclusive", reason=reason)
-    kept, broken = interval.high <= gate.ece, interval.low > gate.ece
-    verdict: Verdict = "pass" if kept else "fail" if broken else "inconclusive"
-    reason = (
-        f"Expected calibration error {span(interval)} on {evaluation.rows:,} rows, at most"
-        f" {number(gate.ece)}."
-    )
-    return GateVerdict(name="calibration", verdict=verdict, reason=reason)
 
 
 def judge_robustness(evaluation: Evaluation, gate: RobustnessGate) -> GateVerdict:

@@ -7,13 +7,13 @@ from types import MappingProxyType
 
 from pipelines.config import Gates
 from pipelines.gates.baselines import judge_baselines, judge_simpler
-from pipelines.gates.bounds import judge_calibration, judge_footprint, judge_freshness, judge_robustness
+from pipelines.gates.bounds import judge_footprint, judge_freshness, judge_robustness
 from pipelines.gates.champion import judge_champion
 from pipelines.gates.fairness import judge_fairness
 from pipelines.gates.features import judge_leak, judge_signature
 from pipelines.gates.own import OwnGate, judge_own
 from pipelines.gates.slices import asks_anything, judge_slices
-from pipelines.gates.thresholds import judge_threshold
+from pipelines.gates.thresholds import judge_calibration, judge_threshold
 from pipelines.gates.words import worst
 from pipelines.records import Evaluation, GateVerdict, Verdict
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from pipelines.records import LEVELS, Difference
+from pipelines.records import LEVELS, Difference, Interval
 
 ENOUGH = 0.8  # the chance of a pass from which on a test set is called large enough
 NORMAL = NormalDist()
@@ -26,6 +26,15 @@ def bound(difference: Difference, level: float) -> float:
     share = (here - z[right - 1]) / (z[right] - z[right - 1])
     low, high = difference.bounds[right - 1], difference.bounds[right]
     return low + share * (high - low)
+
+
+def ends(interval: Interval, level: float) -> tuple[float, float]:
+    """Between which values the truth lies, each with certainty 1 - level: a 95 % interval's ends by normal
+    quantiles.
+    """
+    times = NORMAL.inv_cdf(level) / NORMAL.inv_cdf(0.025)
+    low, high = interval.value - interval.low, interval.high - interval.value
+    return interval.value - times * low, interval.value + times * high
 
 
 def chance(effect: float, error: float, level: float) -> float:

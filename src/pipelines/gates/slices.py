@@ -1,10 +1,11 @@
 """The pipeline's metric on each named slice: within bounds, and no worse than the champion by a margin.
 
-Two errors are possible, and each has the stated level over all slices together. To pass, every slice must
-show by itself that it is no worse by the margin: a challenger that is worse on one of them passes with that
-one's chance at most, so no correction is due (the intersection-union test of Berger 1982). To fail, one slice
-that is shown to be worse is enough: with m slices each is asked at level / m (Bonferroni, the first step of
-Holm's procedure), so that a challenger that is worse on none fails with a chance of the level at most.
+Two errors are possible, and each has the stated level over all slices together, for bounds as for the margin.
+To pass, every slice must show by itself that it is no worse: a challenger that is worse on one of them passes
+with that one's chance at most, so no correction is due (the intersection-union test of Berger 1982). To fail,
+one slice that is shown to be worse is enough: with m slices each is asked at level / m (Bonferroni, the
+first step of Holm's procedure), so that a challenger that is worse on none fails with a chance of the level
+at most.
 
 Slices that were found where the challenger is worst are shown, and not judged: they were chosen by what they
 would be judged on.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from pipelines.config import SliceGate
 from pipelines.gates.champion import LEAST, Question, amount, decide
+from pipelines.gates.thresholds import Bounds, needed, within
 from pipelines.gates.words import number, span, worst
 from pipelines.records import Evaluation, GateVerdict, SliceMetric, Verdict
 
@@ -46,10 +48,11 @@ def judge_slice(
     if part.interval is None:
         return "inconclusive", f"{part.name}: {evaluation.metric} has no value on {part.rows:,} rows."
     words = f"{part.name}: {evaluation.metric} {span(part.interval)} on {part.rows:,} rows"
-    if gate.at_least is not None and part.interval.value < gate.at_least:
-        return "fail", f"{words} is below {number(gate.at_least)}."
-    if gate.at_most is not None and part.interval.value > gate.at_most:
-        return "fail", f"{words} is above {number(gate.at_most)}."
+    bounds = Bounds.stated(gate.at_least, gate.at_most)
+    verdict = within(part.interval, part.rows, bounds, gate.level, gate.level / count)
+    if verdict != "pass":
+        lacks = needed(part.interval, part.interval.value, part.rows, bounds)
+        return verdict, f"{words} ({bounds}).{lacks if verdict == 'inconclusive' else ''}"
     if gate.margin is None or evaluation.comparison is None:
         return "pass", ""
     if part.difference is None or part.champion is None:

@@ -1,23 +1,85 @@
-"""Metrics within stated bounds."""
+"""Values within stated bounds: kept, or broken, beyond doubt, or the rows cannot tell."""
 
 from __future__ import annotations
 
-from pipelines.config import Threshold
+import math
+from dataclasses import dataclass
+
+from pipelines.config import CalibrationGate, Threshold
+from pipelines.gates.champion import LEAST
+from pipelines.gates.power import ENOUGH, NORMAL, ends
 from pipelines.gates.words import number, span
-from pipelines.records import Evaluation, GateVerdict
+from pipelines.records import Evaluation, GateVerdict, Interval, Verdict
+
+LEVEL = 0.025  # of either end of the stored intervals
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a value may be, the bounds themselves included."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    @classmethod
+    def stated(cls, at_least: float | None, at_most: float | None) -> Bounds:
+        return cls(-math.inf if at_least is None else at_least, math.inf if at_most is None else at_most)
+
+    def __str__(self) -> str:
+        said = [f"at least {number(self.low)}"] if math.isfinite(self.low) else []
+        said += [f"at most {number(self.high)}"] if math.isfinite(self.high) else []
+        return " and ".join(said) or "no bound"
 
 
 def judge_threshold(evaluation: Evaluation, rule: Threshold) -> GateVerdict:
-    """Whether a metric lies within its bounds; the bounds themselves are allowed."""
-    name, value = f"threshold:{rule.metric}", evaluation.metrics.get(rule.metric)
-    if value is None:
-        found = f"{rule.metric} could not be computed on {evaluation.rows:,} test rows."
+    """Whether a metric's 95 % interval lies within its bounds, outside of them, or on both sides of one."""
+    return judge_bounds(
+        f"threshold:{rule.metric}", evaluation, rule.metric, Bounds.stated(rule.at_least, rule.at_most)
+    )
+
+
+def judge_calibration(evaluation: Evaluation, gate: CalibrationGate) -> GateVerdict:
+    """As a threshold, of the expected calibration error, whose interval knows of the noise of few rows."""
+    return judge_bounds("calibration", evaluation, "ece", Bounds(high=gate.ece))
+
+
+def judge_bounds(name: str, evaluation: Evaluation, metric: str, bounds: Bounds) -> GateVerdict:
+    interval, rows = evaluation.intervals.get(metric), evaluation.rows
+    if interval is None:
+        found = f"{metric} could not be computed on {rows:,} test rows."
         return GateVerdict(name=name, verdict="inconclusive", reason=found)
-    found = f"{rule.metric} {span(evaluation.intervals[rule.metric])} on {evaluation.rows:,} rows"
-    if rule.at_least is not None and value < rule.at_least:
-        return GateVerdict(name=name, verdict="fail", reason=f"{found} is below {number(rule.at_least)}.")
-    if rule.at_most is not None and value > rule.at_most:
-        return GateVerdict(name=name, verdict="fail", reason=f"{found} is above {number(rule.at_most)}.")
-    bounds = [f"at least {number(rule.at_least)}"] if rule.at_least is not None else []
-    bounds += [f"at most {number(rule.at_most)}"] if rule.at_most is not None else []
-    return GateVerdict(name=name, verdict="pass", reason=f"{found} ({' and '.join(bounds) or 'no bound'}).")
+    verdict = within(interval, rows, bounds)
+    # Of a calibrated model all that is measured may be noise: what is sure to be there is the lower end.
+    truth = interval.low if metric == "ece" else interval.value
+    lacks = needed(interval, truth, rows, bounds) if verdict == "inconclusive" else ""
+    reason = f"{metric} {span(interval)} on {rows:,} rows ({bounds}).{lacks}"
+    return GateVerdict(name=name, verdict=verdict, reason=reason)
+
+
+def within(
+    interval: Interval, rows: int, bounds: Bounds, level: float = LEVEL, to_fail: float = LEVEL
+) -> Verdict:
+    """`pass` where the value lies within the bounds, each with 1 - `level` certainty; `fail` where it lies
+    outside of one with 1 - `to_fail`. Fewer than LEAST rows decide nothing.
+    """
+    if bounds == Bounds():
+        return "pass"
+    (low, high), (sure_low, sure_high) = ends(interval, level), ends(interval, to_fail)
+    if rows < LEAST:
+        return "inconclusive"
+    if bounds.low <= low and high <= bounds.high:
+        return "pass"
+    return "fail" if sure_high < bounds.low or sure_low > bounds.high else "inconclusive"
+
+
+def needed(interval: Interval, truth: float, rows: int, bounds: Bounds) -> str:
+    """How many rows would decide with a chance of ENOUGH, were `truth` the true value: ends draw near by
+    the rows' root.
+    """
+    beyond = 1 + NORMAL.inv_cdf(ENOUGH) / -NORMAL.inv_cdf(LEVEL)
+    down, up = truth - interval.low, interval.high - truth
+    sides = ((truth - bounds.low, down, up), (bounds.high - truth, up, down))
+    if any(room == 0 for room, _, _ in sides):
+        return " No number of rows tells which side of a bound a value is on that lies on it."
+    times = max(beyond * (kept if room > 0 else broken) / abs(room) for room, kept, broken in sides)
+    return f" These rows cannot tell: about {max(math.ceil(rows * times**2), LEAST):,} would be needed."

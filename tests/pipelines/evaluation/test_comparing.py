@@ -8,8 +8,9 @@ import pytest
 from scipy.stats import norm
 
 from pipelines.evaluation.comparing import compare
-from pipelines.evaluation.intervals import describe_wins, find_bounds, measure_spread
+from pipelines.evaluation.intervals import describe_wins, error_if_equal, find_bounds, measure_spread
 from pipelines.evaluation.metrics import read_statistics
+from pipelines.evaluation.proportions import mean_ends
 from pipelines.evaluation.regression import plain
 from pipelines.evaluation.resampling import SINGLY, Resamples, Statistic
 from pipelines.records import LEVELS, Difference
@@ -149,6 +150,73 @@ def test_a_statistic_of_a_ratio_keeps_its_shape() -> None:
     draws = compare("f1", {"a": found}, Resamples(41)).draws["a"]
     assert set(np.round(draws, 9)) == {0.0, 1.0}
     assert np.mean(draws == 0) == pytest.approx(np.exp(-1), abs=0.03)
+
+
+def sure(rows: int, held: float, wrong: int = 0) -> dict[str, Statistic]:
+    """Rows of one class but for the first `wrong`; the model holds `held` of that class."""
+    target = pd.Series(["no"] * wrong + ["yes"] * (rows - wrong))
+    return read_statistics(
+        "binary",
+        target,
+        pd.DataFrame({"prediction": "yes", "p_no": 1 - held, "p_yes": held}, index=range(rows)),
+    )
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+def test_a_rare_error_counts_before_it_is_seen(metric: str) -> None:
+    """Of 80 rows that came as both thought, a bold model has the better loss on each, and may have paid on
+    the next; on 4,000 it would have. What both say shows in the bounds, and not in the resamples.
+    """
+
+    def difference(rows: int) -> Difference:
+        both = {name: sure(rows, held)[metric] for name, held in (("bold", 0.9999), ("cautious", 0.94))}
+        return compare(metric, both, Resamples(rows, draws=500)).difference("bold", "cautious")
+
+    few, many = difference(80), difference(4_000)
+    assert few.bounds[LEVELS.index(0.05)] < 0 < few.value
+    assert few.bounds == sorted(few.bounds)
+    assert many.bounds[LEVELS.index(0.05)] > 0
+
+
+def test_the_error_of_equal_models_is_that_of_labels_that_decide_between_them() -> None:
+    """By hand: 0.9 and 0.5 are as good where the class comes with p, p log(9/5) = (1 - p) log(5)."""
+    one, other = (sure(50, held)["log_loss"] for held in (0.9, 0.5))
+    assert one.chances is not None
+    assert other.chances is not None
+    gain, loss = np.log(0.9 / 0.5), np.log(0.1 / 0.5)
+    p = -loss / (gain - loss)
+    expected = np.sqrt((p * gain**2 + (1 - p) * loss**2) / 50)
+    assert error_if_equal(one.chances, other.chances) == pytest.approx(expected)
+    assert error_if_equal(one.chances, one.chances) == 0.0
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "f1"])
+def test_rows_that_are_all_right_are_no_proof_that_all_will_be(metric: str) -> None:
+    found = compare(metric, {"a": sure(12, 0.9)[metric]}, Resamples(12, draws=100)).interval("a")
+    assert found.high == found.value == 1.0
+    assert found.low == pytest.approx(0.757 if metric != "f1" else 2 * 0.757 / 1.757, abs=1e-3)  # Wilson's
+
+
+def test_shares_put_together_are_surer_than_each() -> None:
+    """Of one share Wilson's interval, of the mean of four the root of four times nearer."""
+    low, high = mean_ends(np.array([30]), np.array([40]))
+    assert (low, high) == pytest.approx((0.598, 0.858), abs=1e-3)
+    four = mean_ends(np.array([30] * 4), np.array([40] * 4))
+    assert four == pytest.approx((0.75 - (0.75 - low) / 2, 0.75 + (high - 0.75) / 2))
+
+
+@pytest.mark.parametrize(("rows", "bold", "certain"), [(60, 1, False), (4_000, 4, True)])
+def test_a_calibration_error_of_few_rows_may_be_noise(rows: int, bold: float, certain: bool) -> None:
+    """What a calibrated model would show, too, is no evidence; of many rows a model too bold is told."""
+    random = np.random.default_rng(2)
+    z = random.normal(0, 1.5, rows)
+    target = pd.Series(np.where(random.random(rows) < 1 / (1 + np.exp(-z)), "yes", "no"))
+    p = 1 / (1 + np.exp(-bold * z))
+    frame = pd.DataFrame({"prediction": np.where(p > 0.5, "yes", "no"), "p_no": 1 - p, "p_yes": p})
+    found = read_statistics("binary", target, frame)["ece"]
+    interval = compare("ece", {"a": found}, Resamples(rows, draws=200)).interval("a")
+    assert (interval.low > 0.0) == certain
+    assert interval.high > 0.1
 
 
 def test_bounds_are_the_same_in_every_unit() -> None:

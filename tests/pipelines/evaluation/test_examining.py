@@ -14,6 +14,7 @@ from pipelines.errors import ConfigError
 from pipelines.evaluation.baselines import last_value
 from pipelines.evaluation.champion import Opponent
 from pipelines.evaluation.fairness import measure_fairness
+from pipelines.evaluation.footprint import same_answers
 from pipelines.evaluation.importance import measure_importances, shapley
 from pipelines.evaluation.leakage import skill_alone
 from pipelines.evaluation.plots import draw_plots
@@ -42,6 +43,25 @@ def test_named_slices_are_groups_quarters_and_conditions(draw_rows: Any) -> None
     assert sum(n for name, n in found.items() if name.startswith("kind")) == 600
     assert [n for name, n in found.items() if name.startswith("x from")] == [150] * 4
     assert found["x > 0 and z > 0"] == int(((rows["x"] > 0) & (rows["z"] > 0)).sum())
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_time_has_quarters_as_a_number_has(zone: str | None) -> None:
+    rows = pd.DataFrame({"at": pd.date_range("2026-01-01", periods=97, freq="h", tz=zone)})
+    rows.loc[96, "at"] = pd.NaT
+    none, first, *others = named_slices(rows, ["at"])
+    assert (none.name, int(none.mask.sum())) == ("at is missing", 1)
+    assert first.name == "at from 2026-01-01 00:00 to 2026-01-01 23:45"
+    assert [int(part.mask.sum()) for part in (first, *others)] == [24] * 4
+    assert list(named_slices(rows.assign(at=pd.NaT), ["at"])[0].mask) == [True] * 97
+
+
+def test_answers_are_the_same_in_every_unit() -> None:
+    known = pd.DataFrame({"prediction": [1e-9, 2e-9, 1e-15]})
+    for unit in (1.0, 1e9, 1e15):
+        assert same_answers(known * unit * 1.0005, known * unit)
+        assert not same_answers(known * unit * 1.01, known * unit)
+    assert same_answers(known * 0, known * 0)
 
 
 @pytest.mark.parametrize("condition", ["x + 1", "x > ", "kind > 3", "x.nothing()"])

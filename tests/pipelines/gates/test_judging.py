@@ -71,13 +71,16 @@ def test_a_model_that_could_not_be_measured_is_never_let_in() -> None:
 @pytest.mark.parametrize(
     ("value", "bounds", "expected"),
     [
-        (10.0, {"at_most": 10.0}, "pass"),  # the bound itself is allowed
-        (10.0001, {"at_most": 10.0}, "fail"),
-        (10.0, {"at_least": 10.0}, "pass"),
-        (9.9999, {"at_least": 10.0}, "fail"),
+        (9.0, {"at_most": 10.0}, "pass"),  # its interval ends at 10: the bound itself is allowed
+        (9.1, {"at_most": 10.0}, "inconclusive"),
+        (11.0, {"at_most": 10.0}, "inconclusive"),
+        (11.1, {"at_most": 10.0}, "fail"),
+        (11.0, {"at_least": 10.0}, "pass"),
+        (9.5, {"at_least": 10.0}, "inconclusive"),
+        (8.9, {"at_least": 10.0}, "fail"),
         (5.0, {"at_least": 1.0, "at_most": 9.0}, "pass"),
-        (0.5, {"at_least": 1.0, "at_most": 9.0}, "fail"),
-        (9.5, {"at_least": 1.0, "at_most": 9.0}, "fail"),
+        (-0.5, {"at_least": 1.0, "at_most": 9.0}, "fail"),
+        (8.5, {"at_least": 1.0, "at_most": 9.0}, "inconclusive"),
         (5.0, {}, "pass"),
         (None, {"at_most": 1.0}, "inconclusive"),
     ],
@@ -92,6 +95,22 @@ def test_threshold(value: float | None, bounds: dict[str, float], expected: str)
     verdict = judge(evaluation, gates)[-1]
     assert verdict.verdict == expected
     assert "mae" in verdict.reason
+    few = judge(evaluation.model_copy(update={"rows": 29}), gates)[-1]
+    assert few.verdict == ("inconclusive" if bounds else "pass")
+
+
+def test_a_threshold_that_the_rows_cannot_tell_says_how_many_would() -> None:
+    """0.25 above its bound, with 1 to either side: of 3,266 rows that is 0.175, and 0.075 are for luck."""
+
+    def reason(value: float, rows: int) -> str:
+        gates = Gates(baseline=False, thresholds=[Threshold(metric="rmse", at_least=9.75)])
+        interval = Interval(value=value, low=value - 1, high=value + 1)
+        known = {"metrics": {"rmse": value}, "intervals": {"rmse": interval}, "rows": rows}
+        return judge(measured(**known), gates)[-1].reason
+
+    assert "These rows cannot tell: about 3,270 would be needed." in reason(10.0, 100)
+    assert "No number of rows" in reason(9.75, 100)
+    assert "about 30 would be needed" in reason(20.0, 12)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +129,22 @@ def test_every_baseline_must_be_beaten(second: float, expected: str) -> None:
     assert found.verdict == expected
     assert "(training mean)" in found.reason
     assert "(last value)" in found.reason
+
+
+def test_few_rows_neither_fail_a_first_model_nor_let_luck_through() -> None:
+    """Of ten rows with two positive ones, random scores have these on top once in 45 sets."""
+
+    def baseline(metric: str, better: float, error: float, **metrics: float) -> Verdict:
+        found = {metric: difference(better, error, rows=10)}
+        simple = Baseline(name="most frequent class", metrics=metrics, differences=found)
+        known = {"metric": metric, "metrics": {metric: 1.0}, "baselines": [simple], "rows": 10}
+        return verdicts(measured(**known), Gates())["baseline"]
+
+    assert baseline("auc", 0.3, 0.0, auc=0.5, pr_auc=0.2) == "inconclusive"
+    assert baseline("auc", 0.4, 0.0, auc=0.5, pr_auc=0.2) == "pass"
+    assert baseline("pr_auc", 0.12, 0.01, pr_auc=0.2) == "inconclusive"  # 0.15 of it are luck
+    assert baseline("pr_auc", 0.22, 0.01, pr_auc=0.2) == "pass"
+    assert baseline("mae", -9.0, 1.0, mae=1.0) == "inconclusive"
 
 
 def test_reasons_say_it_in_numbers() -> None:

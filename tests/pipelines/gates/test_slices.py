@@ -62,12 +62,33 @@ def test_slices(parts: list[SliceMetric], expected: str, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("bounds", "expected"),
-    [({"at_most": 10}, "pass"), ({"at_most": 9.9}, "fail"), ({"at_least": 10.1}, "fail"), ({}, "pass")],
+    [
+        ({"at_most": 10.9}, "pass"),  # 10 between 9 and 11: 1.645 errors of 0.51 are 0.84
+        ({"at_most": 10.8}, "inconclusive"),
+        ({"at_most": 9.2}, "inconclusive"),
+        ({"at_most": 9.1}, "fail"),
+        ({"at_least": 9.1}, "pass"),
+        ({"at_least": 10.9}, "fail"),
+        ({}, "pass"),
+    ],
 )
 def test_each_slice_has_a_threshold(bounds: dict[str, float], expected: str) -> None:
-    gate = SliceGate(margin=None, **bounds)
-    assert judge_slices(with_slices(part("a"), champion=False), gate).verdict == expected
+    gate = SliceGate(margin=None, least_rows=10, **bounds)
+    verdict = judge_slices(with_slices(part("a"), champion=False), gate)
+    assert verdict.verdict == expected
+    assert ("rows would" in verdict.reason or "would be needed" in verdict.reason) == (
+        expected == "inconclusive"
+    )
+    few = judge_slices(with_slices(part("a", rows=12), champion=False), gate)
+    assert few.verdict == ("inconclusive" if bounds else "pass")
     assert asks_anything(with_slices(part("a"), champion=False), gate) == bool(bounds)
+
+
+def test_one_slice_of_ten_is_that_far_off_by_chance() -> None:
+    gate = SliceGate(margin=None, at_most=9.1)
+    easy = [part(str(i), interval=Interval(value=5.0, low=4.0, high=6.0)) for i in range(9)]
+    assert judge_slices(with_slices(part("a"), champion=False), gate).verdict == "fail"
+    assert judge_slices(with_slices(part("a"), *easy, champion=False), gate).verdict == "inconclusive"
 
 
 def test_a_first_model_is_asked_nothing_but_thresholds() -> None:
