@@ -81,7 +81,12 @@ def publish_judgment(
     return page
 
 
-@task(task_run_name="publish-{pipeline}-decisions", cache_policy=NO_CACHE)
+@task(
+    task_run_name="publish-{pipeline}-decisions",
+    retries=2,
+    retry_delay_seconds=READ_AGAIN,
+    cache_policy=NO_CACHE,
+)
 def publish_decisions(home: Home, pipeline: str) -> list[Path]:
     """Make all that people look at say what the ledger says: MLflow's alias `challenger`, cards, what waits.
 
@@ -95,11 +100,12 @@ def publish_decisions(home: Home, pipeline: str) -> list[Path]:
     from pipelines.promotion.approval import render_approvals
 
     follow_challenger(home, pipeline)
+    pages = publish_cards(home, pipeline)
     key, text = f"{pipeline}-approval", render_approvals(Ledger.open(home).approvals(pipeline=pipeline))
     shown = cast("Artifact | None", Artifact.get(key)) if text else None
     if text and (shown is None or shown.data != text):
         create_markdown_artifact(markdown=text, key=key, description="What waits for a person")
-    return publish_cards(home, pipeline)
+    return pages
 
 
 @task(task_run_name="signal", retries=2, retry_delay_seconds=[1, 3], cache_policy=NO_CACHE)

@@ -53,7 +53,7 @@ POLICY = {
     "publish": (0, None, False),
     "publish_validation": (0, None, False),
     "publish_judgment": (2, None, False),
-    "publish_decisions": (0, None, False),
+    "publish_decisions": (2, None, False),
     "request_approval": (0, None, False),
     "approve": (0, None, False),
     "reject": (0, None, False),

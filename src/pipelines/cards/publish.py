@@ -57,11 +57,13 @@ def publish_cards(home: Home, pipeline: str) -> list[Path]:
 
     That one cannot be written, as where the definition is gone, is said, and stops nobody.
     """
-    try:
-        return [publish_card(home, open_pipeline(home, pipeline), one) for one in stale_cards(home, pipeline)]
-    except (EvergreenError, OSError) as error:
-        log.warning("The cards of %s are not up to date: %s", pipeline, error)
-        return []
+    pages = []
+    for version in stale_cards(home, pipeline):
+        try:
+            pages.append(publish_card(home, open_pipeline(home, pipeline), version))
+        except (EvergreenError, OSError, ValueError) as error:  # the last of files of another form
+            log.warning("The card of version %d of %s is not up to date: %s", version, pipeline, error)
+    return pages
 
 
 def stale_cards(home: Home, pipeline: str) -> list[int]:

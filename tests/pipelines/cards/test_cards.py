@@ -192,7 +192,7 @@ def test_cards_are_written_anew_when_another_is_champion_or_a_person_has_decided
     roll_back(home, CONFIG, 1, None, "Ada")
     (home.root.parent / "pipeline.yaml").unlink()
     assert publish_cards(home, NAME) == []
-    assert "The cards of trips are not up to date" in caplog.text
+    assert "The card of version 1 of trips is not up to date" in caplog.text
 
 
 def test_a_version_that_is_not_there_has_no_card(home: Home) -> None:
