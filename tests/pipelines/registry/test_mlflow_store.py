@@ -16,7 +16,9 @@ from pipelines.errors import ModelUnusable
 from pipelines.evaluation.evaluate import evaluate_model
 from pipelines.gates import judge
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.models.bundle import load_bundle
+from pipelines.promotion.champion import register_version as register_known
 from pipelines.records import Snapshot, TrainedModel
 from pipelines.registry.aliases import champion_alias, has_version, point_aliases
 from pipelines.registry.mlflow_dataset import snapshot_input
@@ -144,11 +146,21 @@ def test_a_version_is_registered_once_and_becomes_champion_by_alias(logged: Logg
     assert not has_version(logged.home, "trips", 99)
     with pytest.raises(ModelUnusable, match="Version 99 of trips is deleted"):
         point_aliases(logged.home, "trips", 99, None)
-    point_aliases(logged.home, "trips", first.version, None)
+
+
+def test_a_model_deleted_whole_counts_on_where_the_ledger_is(logged: Logged) -> None:
+    ledger, client = Ledger.open(logged.home), connect(logged.home)
+    for name, number in (("other-1", 1), ("other-2", 2), (logged.attempt.id, None)):
+        ledger.start_attempt(logged.attempt.model_copy(update={"id": name}), {}, {})
+        if number:
+            ledger.record_version(name, logged.trained, number)
+    register_version(logged.home, logged.run_id, logged.attempt)
     client.delete_registered_model("trips")
-    again = register_version(logged.home, logged.run_id, logged.attempt, {1, 2})
-    assert again.version == register_version(logged.home, logged.run_id, logged.attempt, {1, 2}).version == 3
-    assert aliases(client) == {"challenger": 3}
+    for _ in range(2):
+        again = register_known(logged.home, logged.run_id, logged.attempt, logged.trained)
+        assert (again.version, aliases(client)) == (3, {"challenger": 3})
+    assert ledger.trained("trips", 3) == logged.trained
+    client.delete_registered_model("trips")
 
 
 def test_two_versions_and_their_aliases(logged: Logged, train: Any, define: Any, table: Any) -> None:
