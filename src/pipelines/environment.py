@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +40,22 @@ def environment_of(values: dict[str, str]) -> Iterator[None]:
         for name in values:
             os.environ.pop(name, None)
         set_environment(before)
+
+
+@contextmanager
+def module_hidden(name: str) -> Iterator[None]:
+    """Within the block `name` cannot be imported, unless it was before.
+
+    For packages that take along what they can do without.
+    """
+    hidden = name not in sys.modules
+    if hidden:
+        sys.modules[name] = None  # type: ignore[assignment]  # Python's way to say that there is none
+    try:
+        yield
+    finally:
+        if hidden:
+            sys.modules.pop(name, None)
 
 
 def silence_telemetry() -> None:

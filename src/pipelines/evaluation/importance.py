@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
-from pipelines.environment import set_environment
+from pipelines.environment import module_hidden, set_environment
 from pipelines.evaluation.leakage import skill_alone
 from pipelines.evaluation.metrics import higher_is_better, score_metric
 from pipelines.evaluation.sampling import Sample
@@ -106,11 +106,8 @@ def shapley(
     Together they sum to the answer: the value, the probability of the second of two classes, or of each class
     (Lundberg and Lee 2017, by antithetic permutations). Columns are those of `bundle.inputs`.
     """
-    # Compiling shap's loops takes seconds; they are a thousandth of what the model's answers take.
-    set_environment({"NUMBA_DISABLE_JIT": "1"})
     import numpy as np
     import pandas as pd
-    import shap
 
     if not len(rows):
         return np.zeros((0, len(bundle.inputs), 1)), np.zeros(1)
@@ -124,11 +121,26 @@ def shapley(
         return outputs(bundle.predict(pd.DataFrame(columns)))
 
     numbers = np.repeat(np.arange(len(values), dtype=np.float64)[:, None], len(bundle.inputs), axis=1)
-    masker = shap.maskers.Independent(numbers[: len(background)], max_samples=len(background))
+    shap, count = import_shap(), len(background)
+    masker = shap.maskers.Independent(numbers[:count], max_samples=count)
     explainer = shap.explainers.Permutation(answer, masker, seed=0)
-    found = explainer(numbers[len(background) :], max_evals=permutations * answers_a_row(bundle), silent=True)
+    most = permutations * answers_a_row(bundle)
+    # One by one: of several rows shap computes main effects, too, which nobody asked for and take as long.
+    found = [explainer(row[None], max_evals=most, silent=True) for row in numbers[count:]]
     shape = (len(rows), len(bundle.inputs), -1)
-    return np.asarray(found.values).reshape(shape), np.asarray(found.base_values[0]).reshape(-1)
+    each = np.stack([one.values for one in found]).reshape(shape)
+    return each, np.asarray(found[0].base_values[0]).reshape(-1)
+
+
+def import_shap() -> Any:
+    """`shap` without its plots, and without compiling its loops, which takes seconds in each process.
+
+    They are a thousandth of what the model's answers take.
+    """
+    set_environment({"NUMBA_DISABLE_JIT": "1"})
+    with module_hidden("matplotlib"):
+        import shap
+    return shap
 
 
 def answers_a_row(bundle: Bundle) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
+
+from pipelines.environment import module_hidden
 
 # skops numbers objects by their place in memory, and names arrays by it.
 IDS = re.compile(r'"__id__": (\d+)|"(\d+)\.np[yz]"')
@@ -21,14 +22,8 @@ def import_skops() -> Any:
     skops lists scikit-learn's estimators, for which each of scikit-learn's packages is imported; one of them
     imports torch, and is passed over where it cannot be.
     """
-    hidden = TORCH not in sys.modules
-    if hidden:
-        sys.modules[TORCH] = None  # type: ignore[assignment]  # Python's way to say that there is none
-    try:
+    with module_hidden(TORCH):
         import skops.io
-    finally:
-        if hidden:
-            sys.modules.pop(TORCH, None)
     return skops.io
 
 
