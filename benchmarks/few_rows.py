@@ -27,7 +27,7 @@ from scipy.special import expit, log_expit, logit
 from scipy.stats import binom
 
 from pipelines.evaluation.comparing import compare
-from pipelines.evaluation.metrics import read_statistics
+from pipelines.evaluation.metrics import find_statistic, read_rows, read_statistics
 from pipelines.evaluation.resampling import Resamples
 from pipelines.gates.baselines import judge_baseline
 from pipelines.gates.champion import LEAST, Question, decide
@@ -49,15 +49,17 @@ def classes(is_it: Any) -> pd.Series:
 def differences(
     metric: str, rows: int, pairs: int, draw: Callable[[Any], Drawn]
 ) -> Iterator[tuple[Difference, dict[str, float]]]:
-    """The difference of both models and the second one's metrics, of each set on which both have it."""
+    """The difference of both models and what is known of the second one, of each set where both have it."""
     random, resamples = np.random.default_rng(3), Resamples(rows, draws=DRAWS)
     task = "regression" if metric in REGRESSION else "binary"
     for _ in range(pairs):
         target, frames = draw(random)
-        one, other = (read_statistics(task, target, each) for each in frames)
-        if metric in one and metric in other:
-            found = compare(metric, {"a": one[metric], "b": other[metric]}, resamples)
-            yield found.difference("a", "b"), {name: each.value for name, each in other.items()}
+        one, other = (read_rows(task, target, each) for each in frames)
+        ours, theirs = find_statistic(metric, one), find_statistic(metric, other)
+        if ours and theirs:
+            found = compare(metric, {"a": ours, "b": theirs}, resamples).difference("a", "b")
+            positive = find_statistic("pr_auc", other) if metric == "auc" else None
+            yield found, {metric: theirs.value} | ({"pr_auc": positive.value} if positive else {})
 
 
 def share(found: Counter[str], verdict: str) -> str:
