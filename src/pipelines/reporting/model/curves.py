@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pipelines.evaluation.proportions import wilson
 from pipelines.records import Curve, Task
 from pipelines.reporting.model.figures import Figure, Legend, empty_panel, finite_points
 from pipelines.reporting.model.panels import Axes, Dot, Line, axes
@@ -13,7 +14,6 @@ from pipelines.reporting.words import number
 
 MOST_CURVES = 6  # in one plot; colours do not tell more apart
 UNIT = (0.0, 1.0)
-Z = 1.959964  # of a 95 % interval
 SMALL, LARGE = 2.0, 5.0  # radius of a calibration bin's dot
 
 
@@ -70,7 +70,7 @@ def calibration_figure(curve: Curve | None, task: Task) -> Figure | None:
     bins = read_bins(curve)
     if not bins:
         return None
-    spans = [wilson(one.came, one.rows) for one in bins]
+    spans = find_spans(bins)
     end = min(1.0, max([0.01, *(one.foretold for one in bins), *(high for _, high in spans)]))
     on = axes((0.0, end), (0.0, end))
     worst = max(bins, key=lambda one: abs(one.foretold - one.came))
@@ -124,11 +124,10 @@ def bin_words(one: Bin) -> str:
     return f"{said}, {one.rows:,} rows" if one.rows else said
 
 
-def wilson(share: float, rows: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); the share itself where the rows are not known."""
-    if rows <= 0:
-        return share, share
-    scale = 1 + Z * Z / rows
-    middle = (share + Z * Z / (2 * rows)) / scale
-    half = Z * math.sqrt(max(0.0, share * (1 - share) / rows) + Z * Z / (4 * rows * rows)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
+def find_spans(bins: Sequence[Bin]) -> list[tuple[float, float]]:
+    """The 95 % interval of what came true in each bin; the share itself where the rows are not known."""
+    import numpy as np
+
+    came, rows = np.clip([one.came for one in bins], 0.0, 1.0), np.array([max(one.rows, 0) for one in bins])
+    low, high = (np.where(rows > 0, end.clip(0.0, 1.0), came).tolist() for end in wilson(came * rows, rows))
+    return list(zip(low, high, strict=True))

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pipelines.evaluation.proportions import Z
 from pipelines.records import Evaluation, GroupFairness, GroupRates, Rate, SliceMetric
 from pipelines.reporting.model.strips import Point, Ruler, Strip, ruler, words
 from pipelines.reporting.words import DASH, number, with_interval
 
-Z = 1.959964  # of a 95 % interval
 NARROW = 150
 MOST_GROUPS, MOST_SLICES = 40, 60
 CALIBRATION = "probability less frequency"
