@@ -18,6 +18,7 @@ from pipelines.training.distributed import Resources
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 
+LOOK = 5.0  # seconds between two signs of life while the cluster is full
 LAST_WORDS = 2.0  # seconds in which the others may say why one failed
 
 
@@ -51,6 +52,7 @@ class Team:
         # One for each try: who is about to be killed must not meet those that come after.
         meeting = job.place / f"meeting-{uuid4().hex}"
         try:
+            self._wait_for_room()
             tasks = [actor.train.remote(job, rank, meeting) for rank, actor in enumerate(self.actors)]
             failures = failures_of(tasks)
         except BaseException:
@@ -65,6 +67,14 @@ class Team:
             if isinstance(found := getattr(failure, "cause", None), EvergreenError):
                 raise found from None
         return failures[0]
+
+    def _wait_for_room(self) -> None:
+        """A cluster that is full is no hang: the attempt gives signs of life until `training.timeout`."""
+        if self.room.wait(LOOK):
+            return
+        log.info("The cluster has no room for %s workers yet", self.resources.most)
+        while not self.room.wait(LOOK):
+            self.folder.beat.touch()
 
     def end(self) -> None:
         """Let them write what they have used, and give back what they hold, if anything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pipelines.environment import set_environment
 from pipelines.errors import EvergreenError
 from pipelines.models.bundle import Description
 from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.loop import train_here
 from pipelines.training.team import let_go, train_in_team
@@ -150,3 +152,22 @@ def test_the_one_worker_learns_bit_for_bit_what_this_process_learns(cluster: Non
     expected, found = weights_of(here), weights_of(there)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.mark.faults
+def test_a_full_cluster_is_waited_for_with_signs_of_life(cluster: None, tmp_path: Path) -> None:
+    import ray
+
+    job = job_of(tmp_path / "later")
+    beat = AttemptFolder(job.root).beat
+
+    def hold() -> None:
+        while not beat.exists():
+            time.sleep(0.1)
+
+    held = ray.remote(num_cpus=2)(hold).remote()
+    time.sleep(1)
+    train_in_team(job, Resources(2, cpus=1))
+    let_go()
+    ray.get(held)
+    assert [row["epoch"] for row in told_by(job)] == [1, 2, 3]
