@@ -25,12 +25,14 @@ class Column:
 
 @dataclass(frozen=True)
 class MetricLine:
+    """A metric on its strip, and beside each mark, from the top, whose it is: kind, name and value."""
+
     name: str
     main: bool
     higher: bool
     value: str
     interval: str
-    others: list[str]
+    others: list[tuple[str, str, str]]
     strip: Strip
 
 
@@ -70,11 +72,10 @@ def metric_lines(evaluation: Evaluation) -> list[MetricLine]:
 
 
 def metric_line(evaluation: Evaluation, name: str, others: Sequence[Column]) -> MetricLine:
-    own = own_point(evaluation, name)
+    own, known = own_point(evaluation, name), [other for other in others if name in other.metrics]
     points = [own] + [
         Point(other.metrics[name], kind=other.kind, title=f"{other.name}: {number(other.metrics[name])}")
-        for other in others
-        if name in other.metrics
+        for other in known
     ]
     value, interval = words(own)
     places = decimals(value)
@@ -84,7 +85,7 @@ def metric_line(evaluation: Evaluation, name: str, others: Sequence[Column]) -> 
         higher=higher_is_better(name),
         value=value,
         interval=interval,
-        others=[rounded(other.metrics.get(name, math.nan), places) for other in others],
+        others=[(other.kind, other.name, rounded(other.metrics[name], places)) for other in known],
         strip=ruler(points).strip(points),
     )
 

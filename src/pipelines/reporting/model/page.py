@@ -15,7 +15,7 @@ from pipelines.reporting.model.errors import histogram_figure, scatter_figure
 from pipelines.reporting.model.figures import Figure
 from pipelines.reporting.model.groups import fairness_view, slice_view
 from pipelines.reporting.model.inputs import importance_view, probe_view
-from pipelines.reporting.model.judged import difference_lines, metric_lines, other_models
+from pipelines.reporting.model.judged import difference_lines, metric_lines
 from pipelines.reporting.model.story import Fact, ModelStory
 from pipelines.reporting.model.strips import Point
 from pipelines.reporting.model.strips import words as point_words
@@ -42,7 +42,6 @@ def render_model(story: ModelStory) -> str:
         tiles=tiles(story),
         gate_words=GATES,
         gates=sorted(story.gates, key=lambda gate: ORDER.index(gate.verdict)),
-        others=other_models(evaluation),
         metrics=metric_lines(evaluation),
         differences=difference_lines(evaluation),
         figures=all_figures(evaluation),

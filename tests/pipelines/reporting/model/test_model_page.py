@@ -90,6 +90,7 @@ def test_values_are_as_exact_as_their_intervals() -> None:
     page = render_model(story(found.model_copy(update=update)))
     assert "<b>0.9123</b>" in page
     assert "0.9081 to 0.9165" in page
+    assert "champion, version 2</dt><dd>0.7900</dd>" in page  # named beside its value, as every baseline is
 
 
 def test_a_page_of_nothing_measured_is_sound() -> None:
