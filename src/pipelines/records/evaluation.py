@@ -17,7 +17,7 @@ LEVELS = (*BELOW, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.999
 
 
 class Interval(Record):
-    """A value with its 95 % bootstrap interval."""
+    """A value with its 95 % interval."""
 
     value: float
     low: float
