@@ -18,21 +18,24 @@ def judge_baselines(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
     A linear model needs learning, too: it keeps a challenger out only where that is worse, beyond doubt, by
     more than may be lost to the champion.
     """
-    found = [
-        judge_linear(evaluation, baseline, gate)
-        if baseline.linear
-        else judge_baseline(evaluation, baseline, gate.level)
-        for baseline in evaluation.baselines
-    ]
+    found = [judge_baseline(evaluation, baseline, gate) for baseline in evaluation.baselines]
     verdict = worst([verdict for verdict, _ in found])
     return GateVerdict(name="baseline", verdict=verdict, reason=" ".join(words for _, words in found))
 
 
-def judge_baseline(evaluation: Evaluation, baseline: Baseline, level: float) -> tuple[Verdict, str]:
-    metric, difference = evaluation.metric, baseline.differences.get(evaluation.metric)
+def judge_baseline(evaluation: Evaluation, baseline: Baseline, gate: ChampionGate) -> tuple[Verdict, str]:
+    difference = baseline.differences.get(evaluation.metric)
     if difference is None:
-        return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
-    rows = difference.rows
+        return "inconclusive", f"{evaluation.metric} could not be compared with the {baseline.name}."
+    if baseline.linear:
+        return judge_linear(evaluation, baseline, difference, gate)
+    return judge_trivial(evaluation, baseline, difference, gate.level)
+
+
+def judge_trivial(
+    evaluation: Evaluation, baseline: Baseline, difference: Difference, level: float
+) -> tuple[Verdict, str]:
+    metric, rows = evaluation.metric, difference.rows
     positive = baseline.metrics.get("pr_auc")  # of one score for all rows: the share of positive ones
     above = luck(rows, positive) if metric == "pr_auc" and positive else 0.0
     verdict = decide(difference, Question(above, effect=0.0, level=level, strict=True))
@@ -60,11 +63,10 @@ def luck(rows: int, positive: float) -> float:
     return (harmonic + among * (rows - harmonic)) / rows - positive
 
 
-def judge_linear(evaluation: Evaluation, baseline: Baseline, gate: ChampionGate) -> tuple[Verdict, str]:
-    metric, difference = evaluation.metric, baseline.differences.get(evaluation.metric)
-    if difference is None:
-        return "inconclusive", f"{metric} could not be compared with the {baseline.name}."
-    margin = amount(gate.margin, baseline.metrics[metric])
+def judge_linear(
+    evaluation: Evaluation, baseline: Baseline, difference: Difference, gate: ChampionGate
+) -> tuple[Verdict, str]:
+    margin = amount(gate.margin, baseline.metrics[evaluation.metric])
     question = Question(above=-margin, effect=0.0, level=gate.level, strict=False, least=LEAST)
     verdict = decide(difference, question)
     words = f"{against(evaluation, baseline, difference)} It may be worse by {number(margin)}."
