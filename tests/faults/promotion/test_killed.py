@@ -14,10 +14,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
+from evergreen.stack import prefect_settings
 from pipelines.cards.publish import card_page
 from pipelines.clock import now
 from pipelines.environment import child_environment
@@ -180,7 +180,7 @@ print(Artifact.get("trips-approval").data)
 
 
 @pytest.mark.faults
-def test_the_maintenance_flow_finishes_what_was_killed(shop: Shop, tmp_path: Path) -> None:
+def test_the_maintenance_flow_finishes_what_was_killed(shop: Shop) -> None:
     """Also what nobody decided on; Prefect's page, the cards and the alias `challenger` say what is."""
     promote(shop.home, plan(shop.add(), None))
     shop.ledger.promote(plan(shop.add(), 1))  # and no further
@@ -190,11 +190,7 @@ def test_the_maintenance_flow_finishes_what_was_killed(shop: Shop, tmp_path: Pat
         waits = told(version).model_copy(update={"status": "awaiting_approval"})
         shop.ledger.ask_approval(Approval(**words, promotion=plan(version, 2)), waits)
     connect(shop.home).set_registered_model_alias(NAME, "challenger", "3")
-    settings = {
-        "EVERGREEN_HOME": str(shop.home.root),
-        "EVERGREEN_SERVING_URL": shop.url,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-    }
+    settings = {**prefect_settings(shop.home), "EVERGREEN_SERVING_URL": shop.url}
     command = [sys.executable, "-c", MAINTAIN]
     done = subprocess.run(
         command, env=child_environment(settings), capture_output=True, text=True, check=False

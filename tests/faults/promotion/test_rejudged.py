@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from evergreen.stack import prefect_settings
 from pipelines.environment import child_environment
 from pipelines.home import Home
 from pipelines.ledger import Ledger
+from pipelines.registry.mlflow_store import connect
 from tests.pipelines.conftest import definition, trips
 
 TRAIN = """
@@ -52,7 +54,7 @@ print(json.dumps(outcome.model_dump(mode="json")))
 
 def train(folder: Path, file: str, first: bool) -> dict[str, Any]:
     """Run the flow, without a stack, in a process of its own."""
-    settings = {"EVERGREEN_HOME": str(folder / "home"), "PREFECT_HOME": str(folder / "prefect")}
+    settings = prefect_settings(Home(folder / "home"))  # the server that Prefect starts has its time
     command = [sys.executable, "-c", TRAIN, str(folder / "pipeline.yaml"), file, json.dumps(first)]
     done = subprocess.run(
         command, env=child_environment(settings), capture_output=True, text=True, check=False, cwd=folder
@@ -63,7 +65,13 @@ def train(folder: Path, file: str, first: bool) -> dict[str, Any]:
 
 
 @pytest.mark.faults
-def test_who_lost_the_race_is_judged_against_the_winner(tmp_path: Path) -> None:
+def test_who_lost_the_race_is_judged_against_the_winner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is told of an alias that somebody took away before."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    home = Home(tmp_path / "home")
+    home.prefect.mkdir(parents=True)
     for number in (1, 2):
         trips(600, seed=number).to_csv(tmp_path / f"{number}.csv", index=False)
     config = definition(
@@ -74,8 +82,11 @@ def test_who_lost_the_race_is_judged_against_the_winner(tmp_path: Path) -> None:
     )
     (tmp_path / "pipeline.yaml").write_text(config.model_dump_json(exclude={"folder"}))
     assert train(tmp_path, str(tmp_path / "1.csv"), True)["status"] == "promoted"
+    connect(home).delete_registered_model_alias("trips", "champion")
     second = train(tmp_path, str(tmp_path / "2.csv"), False)
-    ledger = Ledger.open(Home(tmp_path / "home"))
+    ledger = Ledger.open(home)
+    assert "taken away in MLflow; version 1 is champion" in second["warnings"][0]
+    assert sorted(card.stem for card in home.pipeline("trips").reports.glob("cards/*.md")) == ["1", "2", "3"]
     [gate] = [gate["reason"] for gate in second["gates"] if gate["name"] == "champion"]
     assert "(champion, version 3)" in gate, second
     assert second["status"] == "promoted"
