@@ -21,6 +21,7 @@ from tests.faults.training.killing import EPOCHS, Training, same_model
 
 ROUNDS = int(os.environ.get("EVERGREEN_FAULT_ROUNDS", "50"))
 SEED = int(os.environ.get("EVERGREEN_FAULT_SEED", "4"))
+RESERVED = 180  # seconds for which Ray keeps the room of a controller that died, in an elastic range
 ELASTIC = (2, 2)  # a range of workers is Ray Train's, under its controller; a number of them is a team
 Workers = int | tuple[int, int]
 ALONE: list[tuple[Workers, str]] = [
@@ -75,7 +76,7 @@ def undisturbed(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.mark.faults
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + RESERVED)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_killed_at_a_random_moment_it_ends_as_if_nothing_had_been(
     number: int, cluster: Cluster, undisturbed: dict[Workers, Undisturbed], tmp_path: Path
