@@ -6,7 +6,7 @@
 The loop by hand holds its rows on the device, shuffles them once an epoch, slices, and looks at no loss: same
 network, optimizer, clipping and precision. Both take turns in one process; the figure is the median ratio of
 neighbouring epochs. It needs torch, tabm, rtdl_num_embeddings, numpy, pydantic and fsspec alone.
-`--workers` trains by Ray Train on two workers of a thread each and on one: global batch 16,384.
+`--workers` trains with two workers of a thread each and with one: global batch 16,384.
 `--rows 20000000` measures seconds and memory of a training on a table of so many rows: see large_table.py;
 `--rows 2000000 --stream` those of the same training by Ray Train from arrays and from a stream.
 """
@@ -26,7 +26,6 @@ import numpy as np
 import torch
 
 from pipelines.config import Model, Training
-from pipelines.environment import set_environment
 from pipelines.models.bundle import Description
 from pipelines.models.networks import build_network, find_bins
 from pipelines.training.job import FitJob
@@ -136,15 +135,16 @@ def measure(epoch: Any, device: torch.device) -> float:
 
 def compare_workers(kind: str, given: argparse.Namespace) -> dict[str, Any]:
     """Median samples a second in the steady state on two workers of a thread each, and on one."""
-    from pipelines.training.distributed import Resources, connect_ray, train_on_workers
+    from pipelines.training.distributed import Resources, connect_ray
+    from pipelines.training.team import let_go, train_in_team
 
-    set_environment({"RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.1"})
     connect_ray()
     speeds = {}
     for workers in (1, 2):
         training = Training(epochs=6, patience=6, batch_size=16_384, workers=workers)
         job = make_job(kind, given.rows_in_memory, training)
-        train_on_workers(job, Resources(workers, cpus=1))
+        train_in_team(job, Resources(workers, cpus=1))
+        let_go()
         told = [json.loads(line) for line in (job.root / "progress.jsonl").read_text().splitlines()]
         speeds[workers] = statistics.median(row["samples_per_second"] for row in told[1:])
     return {
