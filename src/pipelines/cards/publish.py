@@ -36,20 +36,29 @@ def keep_card(home: Home, card: ModelCard) -> Path:
     page.parent.mkdir(parents=True, exist_ok=True)
     write_whole(page.with_suffix(".md"), render_markdown(card))
     write_whole(page, render_page(card))
-    read = card.written.replace(tzinfo=UTC).timestamp()
-    os.utime(page, (read, read))  # what is decided while it is written is later
     return page
 
 
 def publish_card(home: Home, config: PipelineConfig, version: int) -> Path:
-    """`write_card`, and the same in MLflow; that MLflow does not take it is said, and stops nobody."""
+    """`write_card`, and the same in MLflow; that MLflow does not take it is said, and stops nobody.
+
+    Raises StackError, the card written, where MLflow does not answer: it is still to be sent.
+    """
     card = gather_card(home, config, version)
     page, outcome = keep_card(home, card), card.version.outcome
     run_id = str(outcome.model.get("run_id", "")) if outcome else ""
     complaint = log_card(home, config.pipeline, version, run_id, page, render_short(card))
     if complaint:
         log.warning("The card of version %d is %s, but not in MLflow: %s", version, page, complaint)
+    read = card.written.replace(tzinfo=UTC).timestamp()
+    sent_mark(page).touch()
+    os.utime(sent_mark(page), (read, read))  # what is decided while it is written is later
     return page
+
+
+def sent_mark(page: Path) -> Path:
+    """A file as old as what MLflow was last told by a card; a report writes cards, too, and sends none."""
+    return page.with_suffix(".sent")
 
 
 def publish_cards(home: Home, pipeline: str) -> list[Path]:
@@ -67,12 +76,13 @@ def publish_cards(home: Home, pipeline: str) -> list[Path]:
 
 
 def stale_cards(home: Home, pipeline: str) -> list[int]:
-    """Versions that were measured, or decided about, after their card was written, or have none."""
+    """Versions that were measured, or decided about, after their card was sent, or whose card is gone."""
     latest: dict[int, datetime] = {}
     for version, moment in told_of(Ledger.open(home), pipeline):
         latest[version] = max(moment, latest.get(version, moment))
+    pages = {one: card_page(home, pipeline, one) for one in sorted(latest)}
     return [
-        one for one, moment in sorted(latest.items()) if moment >= file_time(card_page(home, pipeline, one))
+        one for one, page in pages.items() if not page.exists() or latest[one] >= file_time(sent_mark(page))
     ]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.home import Home
-from pipelines.registry.mlflow_store import connect, tracking_uri
-from pipelines.registry.run_log import answers
+from pipelines.registry.aliases import require_answer
+from pipelines.registry.mlflow_store import connect
 
 NAME = "model_card"
 
 
 def log_card(home: Home, pipeline: str, version: int, run_id: str, page: Path, short: str) -> str | None:
-    """Put the card's HTML and the Markdown beside it to the run; why not, where MLflow does not take it."""
+    """Put the card's HTML and the Markdown beside it to the run; why not, where MLflow does not take it.
+
+    Raises StackError where it does not answer.
+    """
     from mlflow.exceptions import MlflowException
 
-    if not answers(tracking_uri(home)):
-        return f"{tracking_uri(home)} does not answer"
+    require_answer(home)
     client = connect(home)
     try:
         for suffix in (".md", ".html"):

@@ -195,6 +195,18 @@ def test_cards_are_written_anew_when_another_is_champion_or_a_person_has_decided
     assert "The card of version 1 of trips is not up to date" in caplog.text
 
 
+def test_a_card_that_mlflow_has_not_got_yet_is_sent_when_it_answers_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_card(home, CONFIG, 1)  # as a report does, which sends nothing
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert publish_cards(home, NAME) == []
+    assert "does not answer" in caplog.text
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    assert publish_cards(home, NAME) == [card_page(home, NAME, 1)]
+    assert connect(home).get_model_version(NAME, "1").description
+
+
 def test_a_version_that_is_not_there_has_no_card(home: Home) -> None:
     with pytest.raises(UsageError, match="no version 7"):
         write_card(home, CONFIG, 7)
