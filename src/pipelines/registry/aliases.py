@@ -41,13 +41,18 @@ def point_aliases(home: Home, name: str, champion: int | None, previous: int | N
 
 def point_challenger(home: Home, name: str, version: int | None) -> None:
     """Make MLflow say which version waits to be champion, None for none. Raises StackError."""
+    from mlflow.exceptions import MlflowException
+
     if read_alias(home, name, CHALLENGER) == version:
         return
     client = connect(home)
-    if version is not None and knows_version(client, name, version):
-        client.set_registered_model_alias(name, CHALLENGER, str(version))
-    else:
-        take_alias(client, name, CHALLENGER)
+    try:
+        if version is not None and knows_version(client, name, version):
+            client.set_registered_model_alias(name, CHALLENGER, str(version))
+        else:
+            take_alias(client, name, CHALLENGER)
+    except MlflowException as error:
+        raise StackError(f"MLflow does not say that {version} is {CHALLENGER} of {name}: {error}") from error
 
 
 def take_alias(client: MlflowClient, name: str, alias: str) -> None:

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from evergreen import views
 from pipelines.errors import StackError, UsageError
@@ -197,6 +199,19 @@ def test_the_alias_challenger_and_the_page_say_who_waits(home: Home, monkeypatch
     assert say()[0] is None
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     follow_challenger(home, NAME)  # it is said, and stops nobody
+
+
+def test_a_server_that_goes_away_while_the_alias_is_set_stops_nobody(
+    home: Home, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(*_: Any) -> None:
+        raise MlflowException("Connection refused")
+
+    ask(home)
+    connect(home).delete_registered_model_alias(NAME, "challenger")
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", gone)
+    follow_challenger(home, NAME)
+    assert "Connection refused" in caplog.text
 
 
 def test_a_server_that_is_away_for_one_does_not_hold_up_the_others(
