@@ -49,9 +49,10 @@ def judge_slice(
         return "inconclusive", f"{part.name}: {evaluation.metric} has no value on {part.rows:,} rows."
     words = f"{part.name}: {evaluation.metric} {span(part.interval)} on {part.rows:,} rows"
     bounds = Bounds.stated(gate.at_least, gate.at_most)
-    verdict = within(part.interval, part.rows, bounds, gate.level, gate.level / count)
+    levels = gate.level, gate.level / count
+    verdict = within(part.interval, part.rows, bounds, *levels)
     if verdict != "pass":
-        lacks = needed(part.interval, part.interval.value, part.rows, bounds)
+        lacks = needed(part.interval, part.interval.value, part.rows, bounds, *levels)
         return verdict, f"{words} ({bounds}).{lacks if verdict == 'inconclusive' else ''}"
     if gate.margin is None or evaluation.comparison is None:
         return "pass", ""

@@ -12,6 +12,7 @@ from pipelines.gates.words import number, span
 from pipelines.records import Evaluation, GateVerdict, Interval, Verdict
 
 LEVEL = 0.025  # of either end of the stored intervals
+ROUNDING = 1e-6  # of an interval: a value as near to a bound lies on it
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,25 @@ def within(
     return "fail" if sure_high < bounds.low or sure_low > bounds.high else "inconclusive"
 
 
-def needed(interval: Interval, truth: float, rows: int, bounds: Bounds) -> str:
+def needed(
+    interval: Interval,
+    truth: float,
+    rows: int,
+    bounds: Bounds,
+    level: float = LEVEL,
+    to_fail: float = LEVEL,
+) -> str:
     """How many rows would decide with a chance of ENOUGH, were `truth` the true value: ends draw near by
     the rows' root.
     """
-    beyond = 1 + NORMAL.inv_cdf(ENOUGH) / -NORMAL.inv_cdf(LEVEL)
+    to_keep, to_break = (
+        (NORMAL.inv_cdf(ENOUGH) - NORMAL.inv_cdf(one)) / -NORMAL.inv_cdf(LEVEL) for one in (level, to_fail)
+    )
     down, up = truth - interval.low, interval.high - truth
     sides = ((truth - bounds.low, down, up), (bounds.high - truth, up, down))
-    if any(room == 0 for room, _, _ in sides):
+    if any(abs(room) <= ROUNDING * (down + up) for room, _, _ in sides):
         return " No number of rows tells which side of a bound a value is on that lies on it."
-    times = max(beyond * (kept if room > 0 else broken) / abs(room) for room, kept, broken in sides)
+    times = max(
+        (to_keep * kept if room > 0 else to_break * broken) / abs(room) for room, kept, broken in sides
+    )
     return f" These rows cannot tell: about {max(math.ceil(rows * times**2), LEAST):,} would be needed."

@@ -110,6 +110,7 @@ def test_a_threshold_that_the_rows_cannot_tell_says_how_many_would() -> None:
 
     assert "These rows cannot tell: about 3,270 would be needed." in reason(10.0, 100)
     assert "No number of rows" in reason(9.75, 100)
+    assert "No number of rows" in reason(9.75 + 2e-15, 100)  # nor where rounding tells them apart
     assert "about 30 would be needed" in reason(20.0, 12)
 
 

@@ -84,6 +84,12 @@ def test_each_slice_has_a_threshold(bounds: dict[str, float], expected: str) -> 
     assert asks_anything(with_slices(part("a"), champion=False), gate) == bool(bounds)
 
 
+def test_how_many_rows_would_do_is_said_at_the_gates_own_level() -> None:
+    """0.5 above its bound, with 1 to either side at 97.5 %: (1.645 + 0.842) / 1.96 / 0.5 = 2.538."""
+    verdict = judge_slices(with_slices(part("a"), champion=False), SliceGate(margin=None, at_least=9.5))
+    assert "about 1,288 would be needed." in verdict.reason  # 200 x 2.538^2
+
+
 def test_one_slice_of_ten_is_that_far_off_by_chance() -> None:
     gate = SliceGate(margin=None, at_most=9.1)
     easy = [part(str(i), interval=Interval(value=5.0, low=4.0, high=6.0)) for i in range(9)]
