@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipelines.evaluation.resampling import Chances
 
-TOGETHER = 65_536  # rows whose classes are looked at at once
+TOGETHER = 131_072  # probabilities that are looked at at once
 FEW = 5  # rows that agree show nothing at the usual level if they are fewer: 1 / 2^4 > 0.05
 
 
@@ -163,8 +163,9 @@ def error_if_equal(one: Chances, other: Chances) -> float:
     if one.classes != other.classes:
         return 0.0
     rows, moments = len(one.held), np.zeros((2, 2))  # of the difference and its square, by what each held
-    for start in range(0, rows, TOGETHER):
-        held = np.stack([each.held[start : start + TOGETHER] for each in (one, other)])
+    step = max(TOGETHER // len(one.classes), 1)
+    for start in range(0, rows, step):
+        held = np.stack([each.held[start : start + step] for each in (one, other)])
         apart = other.cost(held[1]) - one.cost(held[0])
         moments += [[(share * apart).sum(), (share * apart**2).sum()] for share in held]
     (better, squares), (worse, other_squares) = moments.tolist()

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from pipelines.evaluation import intervals
 from pipelines.evaluation.comparing import compare
 from pipelines.evaluation.intervals import describe_wins, error_if_equal, find_bounds, measure_spread
 from pipelines.evaluation.metrics import read_statistics
@@ -178,8 +179,12 @@ def test_a_rare_error_counts_before_it_is_seen(metric: str) -> None:
     assert many.bounds[LEVELS.index(0.05)] > 0
 
 
-def test_the_error_of_equal_models_is_that_of_labels_that_decide_between_them() -> None:
+@pytest.mark.parametrize("together", [intervals.TOGETHER, 10, 1])
+def test_the_error_of_equal_models_is_that_of_labels_that_decide_between_them(
+    together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By hand: 0.9 and 0.5 are as good where the class comes with p, p log(9/5) = (1 - p) log(5)."""
+    monkeypatch.setattr(intervals, "TOGETHER", together)
     one, other = (sure(50, held)["log_loss"] for held in (0.9, 0.5))
     assert one.chances is not None
     assert other.chances is not None
