@@ -26,6 +26,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_expit, logit
 from scipy.stats import binom
 
+from pipelines.config import ChampionGate
 from pipelines.evaluation.comparing import compare
 from pipelines.evaluation.metrics import find_statistic, read_rows, read_statistics
 from pipelines.evaluation.resampling import Resamples
@@ -197,7 +198,7 @@ def baselines(pairs: int, sizes: list[int]) -> Iterator[str]:
                     intervals={},
                     baselines=[simple],
                 )
-                found[judge_baseline(told, simple, 0.05)[0]] += 1
+                found[judge_baseline(told, simple, ChampionGate(level=0.05))[0]] += 1
             yield (
                 f"baselines, {metric:8} {name:12} {rows:4} rows: {share(found, 'pass')},"
                 f" {share(found, 'fail')}"
