@@ -19,7 +19,7 @@ from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 
 LOOK = 5.0  # seconds between two signs of life while the cluster is full
-LAST_WORDS = 2.0  # seconds in which the others may say why one failed
+LAST_WORDS = 2.0  # seconds in which the others may say why one failed, or all what they have used
 
 
 class Team:
@@ -36,12 +36,12 @@ class Team:
 
         Raises EvergreenError as the loop did, and TrainingFailed where processes died too often.
         """
-        for _ in range(job.training.failures + 1):
+        for left in reversed(range(job.training.failures + 1)):
             if (failure := self._try(job)) is None:
                 return
-            log.warning("A worker failed, they are started again: %s", type(failure).__name__)
-            self._start()
-        self.kill()
+            if left:
+                log.warning("A worker failed, they are started again: %s", type(failure).__name__)
+                self._start()
         raise TrainingFailed(
             f"The workers failed more than {job.training.failures} times: {str(failure).strip()[-1500:]}",
             "Raise training.failures where machines come and go; else mend what they say.",

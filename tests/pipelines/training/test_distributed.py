@@ -14,13 +14,13 @@ import torch
 
 from pipelines.config import Model, Training
 from pipelines.environment import set_environment
-from pipelines.errors import EvergreenError
+from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.models.bundle import Description
 from pipelines.training.distributed import Resources, divide, plan_resources, train_on_workers
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.loop import train_here
-from pipelines.training.team import let_go, train_in_team
+from pipelines.training.team import Team, let_go, train_in_team
 from tests.pipelines.training.fitted import told_by, weights_of
 
 CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
@@ -152,6 +152,22 @@ def test_the_one_worker_learns_bit_for_bit_what_this_process_learns(cluster: Non
     expected, found = weights_of(here), weights_of(there)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_team_that_died_too_often_is_not_started_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Team] = []
+
+    def start(team: Team) -> None:
+        started.append(team)
+
+    monkeypatch.setattr(Team, "_start", start)
+    monkeypatch.setattr(Team, "_try", lambda *_: RuntimeError("it is gone"))
+    job = job_of(tmp_path / "dying", failures=1)
+    with pytest.raises(TrainingFailed, match="failed more than 1 times: it is gone"):
+        Team(Resources(2, cpus=1), AttemptFolder(job.root)).train(job)
+    assert len(started) == 2
 
 
 @pytest.mark.faults
