@@ -25,9 +25,7 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
     smoke = Path(attempt.folder) / "smoke"
     inputs, outputs = example(smoke, input_names(Path(trained.folder), trained.files))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # it would infer a signature from type hints; ours is given
+        warnings.simplefilter("ignore", UserWarning)  # it asks for an example, and would predict with it
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(Path(__file__).parent / "pyfunc_model.py"),

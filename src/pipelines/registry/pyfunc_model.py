@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
+import pandas as pd  # MLflow reads the annotation of `predict`, and warns where it cannot
 from mlflow.pyfunc import PythonModel
 
 from pipelines.models.bundle import load_bundle
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class EvergreenModel(PythonModel):  # type: ignore[misc]
