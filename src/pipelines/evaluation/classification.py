@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipelines.evaluation.proportions import Ends, calibration_ends, mean_ends, share_ends
+from pipelines.evaluation.proportions import Ends, calibration_ends, mean_ends, ranks_ends, share_ends
 from pipelines.evaluation.regression import plain
 from pipelines.evaluation.resampling import Chances, Statistic
 from pipelines.records import Task
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINS = 10  # of the calibration error: as many rows in each, as far as ties allow
+FEW = 50  # rows of a class, below which resamples are too sure of how it is ranked
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,8 @@ def auc(answers: Answers) -> Statistic | None:
     positions = [answers.positive] if answers.two else range(len(answers.classes))
     scores = {k: answers.probabilities[:, k] if k < answers.known else unseen for k in positions}
     each = [auc_of(answers.truth == k, score) for k, score in scores.items()]
+    if answers.two:
+        return each[0]
     found = [s.parts[:, 0] for s in each if s is not None]
     return plain(np.mean(found, axis=0)) if found else None
 
@@ -233,7 +236,8 @@ def auc_of(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic
     value = float(below @ positives / most)
     share = most / len(score)
     adds = np.where(positive, (below[group] - value) / share, (above[group] - value) / (1 - share))
-    return linear(value, adds)
+    few = min(most, least) < FEW
+    return linear(value, adds, ends=ranks_ends(value, int(most), int(least)) if few else None)
 
 
 def pr_auc(answers: Answers) -> Statistic | None:

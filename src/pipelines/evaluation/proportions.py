@@ -50,6 +50,19 @@ def share_ends(hit: NDArray[np.bool_]) -> Ends:
     return mean_ends(np.array([hit.sum()]), np.array([len(hit)]))
 
 
+def ranks_ends(auc: float, positives: int, negatives: int) -> Ends:
+    """The interval of an AUC: Wilson's, of so many rows as give a share the variance that it has.
+
+    That is Hanley and McNeil's (1982), which is near DeLong's, and knows that the two positive rows that are
+    there may stand on top by chance.
+    """
+    import numpy as np
+
+    beside = (positives - 1) * (1 - auc) / (2 - auc) + (negatives - 1) * auc / (1 + auc)
+    rows = np.array([positives * negatives / (1 + beside)])
+    return mean_ends(auc * rows, rows)
+
+
 def calibration_ends(value: float, variance: Shares, rows: int) -> Ends:
     """The interval of an expected calibration error, by the variance of each bin's sum (bins,).
 
