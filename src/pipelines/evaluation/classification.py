@@ -216,11 +216,20 @@ def auc(answers: Answers) -> Statistic | None:
     unseen = np.zeros(len(answers.truth))
     positions = [answers.positive] if answers.two else range(len(answers.classes))
     scores = {k: answers.probabilities[:, k] if k < answers.known else unseen for k in positions}
-    each = [auc_of(answers.truth == k, score) for k, score in scores.items()]
-    if answers.two:
-        return each[0]
-    found = [s.parts[:, 0] for s in each if s is not None]
-    return plain(np.mean(found, axis=0)) if found else None
+    each = {k: auc_of(answers.truth == k, score) for k, score in scores.items()}
+    found = {k: one for k, one in each.items() if one is not None}
+    if not found:
+        return None
+    rows = [int((answers.truth == k).sum()) for k in found]
+    few = min(min(many, len(unseen) - many) for many in rows) < FEW
+    # The classes' ranks hang together, so their intervals are not put together as independent ones.
+    ends = mean_of([one.ends for one in found.values() if one.ends]) if few else None
+    return plain(np.mean([one.parts[:, 0] for one in found.values()], axis=0), ends)
+
+
+def mean_of(ends: list[Ends]) -> Ends:
+    lows, highs = zip(*ends, strict=True)
+    return sum(lows) / len(lows), sum(highs) / len(highs)
 
 
 def auc_of(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic | None:
@@ -236,8 +245,7 @@ def auc_of(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic
     value = float(below @ positives / most)
     share = most / len(score)
     adds = np.where(positive, (below[group] - value) / share, (above[group] - value) / (1 - share))
-    few = min(most, least) < FEW
-    return linear(value, adds, ends=ranks_ends(value, int(most), int(least)) if few else None)
+    return linear(value, adds, ranks_ends(value, int(most), int(least)))
 
 
 def pr_auc(answers: Answers) -> Statistic | None:

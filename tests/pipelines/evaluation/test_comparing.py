@@ -176,6 +176,15 @@ def test_two_positive_rows_on_top_do_not_show_that_every_one_would_be() -> None:
     assert above <= 300 * 0.025 + 2.33 * np.sqrt(300 * 0.025 * 0.975)
 
 
+def test_three_rows_of_a_class_on_top_do_not_show_that_every_one_would_be() -> None:
+    truth = pd.Series(["a"] * 60 + ["b"] * 60 + ["c"] * 3)
+    sure = pd.get_dummies(truth).astype(float).add_prefix("p_")
+    found = read_statistics("multiclass", truth, sure.assign(prediction=truth))["auc"]
+    low, high = found.ends or (1.0, 1.0)
+    assert low < 0.95
+    assert high == pytest.approx(1, abs=0.01)
+
+
 @pytest.mark.parametrize("metric", ["log_loss", "brier"])
 def test_a_rare_error_counts_before_it_is_seen(metric: str) -> None:
     """Of 80 rows that came as both thought, a bold model has the better loss on each, and may have paid on
