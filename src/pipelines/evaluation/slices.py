@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 20  # values of a category that make a slice each, the most frequent
 TOGETHER = 64
+NUMBERS = (".4g", ".17g")  # how the ends of a slice are written, the shorter ones first
+TIMES = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f")
 LEAST_SHARE, LEAST_ROWS = 0.01, 50  # of a slice that is found: of fewer rows nothing can be said
 PARENTS = 30  # single conditions that are tried in pairs: those with the worst rows
 LEVEL = 0.05  # chance that anything is found where there is nothing, all that was tried together
@@ -78,12 +80,18 @@ def quarters(column: pd.Series) -> Iterator[Slice]:
     """The rows between the quartiles of a number, or of a time."""
     import pandas as pd
 
-    known, numeric = column.dropna(), pd.api.types.is_numeric_dtype(column)
-    edges = known.quantile([0, 0.25, 0.5, 0.75, 1]).unique()
-    for low, high in pairwise(edges):
+    edges = column.dropna().quantile([0, 0.25, 0.5, 0.75, 1]).unique()
+    formats = NUMBERS if pd.api.types.is_numeric_dtype(column) else TIMES
+    for (low, high), (start, end) in zip(pairwise(edges), pairwise(apart(edges, formats)), strict=True):
         below = column <= high if high == edges[-1] else column < high
-        words = f"{low:.4g} to {high:.4g}" if numeric else f"{low:%Y-%m-%d %H:%M} to {high:%Y-%m-%d %H:%M}"
-        yield Slice(f"{column.name} from {words}", ((column >= low) & below).to_numpy(bool, na_value=False))
+        within = ((column >= low) & below).to_numpy(bool, na_value=False)
+        yield Slice(f"{column.name} from {start} to {end}", within)
+
+
+def apart(edges: Iterable[object], formats: Sequence[str]) -> list[str]:
+    """The edges in the shortest format in which no two are alike: a slice is known by its name."""
+    tried = [[format(edge, one) for edge in edges] for one in formats]
+    return next((words for words in tried if len(set(words)) == len(words)), tried[-1])
 
 
 def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5) -> list[Slice]:

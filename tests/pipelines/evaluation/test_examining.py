@@ -56,6 +56,13 @@ def test_a_time_has_quarters_as_a_number_has(zone: str | None) -> None:
     assert list(named_slices(rows.assign(at=pd.NaT), ["at"])[0].mask) == [True] * 97
 
 
+def test_quarters_that_lie_close_together_have_names_of_their_own() -> None:
+    seconds = pd.Series(pd.date_range("2026-01-01 10:00", periods=40, freq="s"), name="at")
+    for column in (seconds, pd.Series(np.arange(40) + 20_250_000, name="day")):
+        parts = named_slices(column.to_frame(), [str(column.name)])
+        assert len({part.name for part in parts}) == len(parts) == 4
+
+
 def test_answers_are_the_same_in_every_unit() -> None:
     known = pd.DataFrame({"prediction": [1e-9, 2e-9, 1e-15]})
     for unit in (1.0, 1e9, 1e15):
