@@ -80,7 +80,7 @@ def quarters(column: pd.Series) -> Iterator[Slice]:
     """The rows between the quartiles of a number, or of a time."""
     import pandas as pd
 
-    edges = column.dropna().quantile([0, 0.25, 0.5, 0.75, 1]).unique()
+    edges = column.quantile([0, 0.25, 0.5, 0.75, 1]).dropna().unique()
     formats = NUMBERS if pd.api.types.is_numeric_dtype(column) else TIMES
     for (low, high), (start, end) in zip(pairwise(edges), pairwise(apart(edges, formats)), strict=True):
         below = column <= high if high == edges[-1] else column < high
