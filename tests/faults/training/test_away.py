@@ -13,7 +13,8 @@ from pipelines.registry.mlflow_store import connect
 from pipelines.registry.run_log import RunLog, find_run
 from pipelines.training.attempts import fit_model
 from tests.faults.training.killing import EPOCHS, Training
-from tests.pipelines.registry.server import Server, until
+from tests.pipelines.registry.server import Server
+from tests.waiting import until
 
 MINUTE = 60.0
 # A network whose time is that of its sleep, on any machine: EPOCHS of them take 1.5 minutes.

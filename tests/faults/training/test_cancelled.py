@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from evergreen.stack import read_stack
 from pipelines.home import Home
 from tests.flows.conftest import BIN, environment
 from tests.pipelines.conftest import definition, trips
+from tests.waiting import until
 
 SECONDS = 15.0  # in which a cancelled training is to be gone
-PATIENCE = 120.0  # for what comes before
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,6 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     found.evergreen("up")
     yield found
     found.evergreen("down")
-
-
-def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.1)
-    return found
 
 
 # Seen once: the processes of two workers are gone, and Ray still holds something 15 s later.

@@ -6,16 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from evergreen.processes import free_ports
 from pipelines.environment import child_environment
 from pipelines.registry.run_log import answers
-
-WAIT = 60.0  # seconds until a test gives up
+from tests.waiting import until
 
 
 class Server:
@@ -49,10 +45,3 @@ class Server:
         if self.process:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-
-
-def until(condition: Callable[[], Any], seconds: float = WAIT) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.1)

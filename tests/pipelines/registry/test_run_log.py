@@ -16,7 +16,8 @@ from pipelines.registry.mlflow_store import connect, log_metrics
 from pipelines.registry.run_log import RunLog, all_epochs, find_run, open_run
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import Meter
-from tests.pipelines.registry.server import Server, until
+from tests.pipelines.registry.server import Server
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

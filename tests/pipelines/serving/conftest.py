@@ -18,6 +18,7 @@ from pipelines.config import ColumnType
 from pipelines.records import ServedModel, Task
 from pipelines.serving.app import create_app
 from pipelines.serving.prediction_sink import PredictionSink
+from tests.waiting import PATIENCE, until
 
 TOKEN = "let-me-in"
 
@@ -67,17 +68,14 @@ class Running:
         self.wanted[:] = [*others, ServedModel(pipeline=name, version=version, folder=str(version), files={})]
 
     def wait_for(self, version: int, name: str = "rides") -> None:
-        deadline = time.monotonic() + 10
-        while self.health()["versions"].get(name) != version:
-            assert time.monotonic() < deadline, self.health()
-            time.sleep(0.01)
+        until(lambda: self.health()["versions"].get(name) == version)
 
     def health(self) -> dict[str, Any]:
         return dict(self.http.get(f"{self.url}/health").json())
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive()
 
 

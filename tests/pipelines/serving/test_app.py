@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.errors import DataError, StackError
 from pipelines.serving import client
+from tests.waiting import PATIENCE
 
 ROW = {"x": 2, "zone": "a"}
 
@@ -155,7 +156,7 @@ def make_gated(request: pytest.FixtureRequest) -> Any:
             def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
                 calls.append(len(frame))
                 if len(calls) > 1:
-                    gate.wait(10)
+                    gate.wait(PATIENCE)
                 return pd.DataFrame({"prediction": frame["x"].fillna(0)})
 
         return gate, lambda _folder, _files: Gated(), calls

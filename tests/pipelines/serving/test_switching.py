@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.waiting import PATIENCE, until
+
 ROWS: list[dict[str, Any]] = [{"x": i, "zone": "a"} for i in range(5)]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_versions_switch_under_load_and_no_request_is_lost_or_mixed(start: Any) -> None:
@@ -105,11 +99,11 @@ def test_the_old_version_answers_while_the_new_one_loads(start: Any, load_but: A
     def hold(version: int) -> None:
         if version == 2:
             loading.set()
-            go_on.wait(5)
+            go_on.wait(PATIENCE)
 
     service = start(load=load_but(0, before=hold))
     service.want(2)
-    assert loading.wait(5)
+    assert loading.wait(PATIENCE)
     assert service.post(ROWS).json()["version"] == 1
     go_on.set()
     service.wait_for(2)

@@ -172,9 +172,9 @@ def test_a_replay_that_could_not_be_noted_counts_once(table: Any, monkeypatch: A
 
     table.take_in("a,y\nx,1\nz,2\n", {1: "bad"})
     batch = stage_replay(table.config, table.home)
-    monkeypatch.setattr(replays, "note_return", lambda *_: None)
-    accept_replay(table.home, batch, table.judge(batch))
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(replays, "note_return", lambda *_: None)
+        accept_replay(table.home, batch, table.judge(batch))
     batch, _ = table.take_in("a,y\nx,1\nz,2\nz,2\n")  # a second one, truly
     assert (batch.rows, batch.known) == (1, 2)
 
