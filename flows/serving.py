@@ -14,8 +14,10 @@ from tasks.registry import choose_version, restore_champion, roll_back
 @flow(name="deploy", flow_run_name="deploy-{pipeline}")
 def deploy(
     pipeline: str, version: int | None = None, reason: str | None = None, by: str | None = None
-) -> Promotion:
+) -> Promotion | None:
     """Make a registered version champion and serve it; without a version, make all follow the champion again.
+
+    None where there is no champion, and the alias that somebody gave in MLflow is taken back.
 
     Args:
         pipeline: name of a known pipeline, or the path of its pipeline.yaml.

@@ -133,9 +133,15 @@ def deploy(
     """Make a registered version champion and serve it; without one, alias and service follow the champion."""
     from flows.serving import deploy as flow
 
-    champion = flow(known(pipeline), version=version, reason=reason, by=by or getpass.getuser())
-    answer: dict[str, Any] = {"pipeline": champion.pipeline, "version": champion.version}
-    return answer, lambda: out.print(f"Version {champion.version} of {champion.pipeline} is champion."), 0
+    name = known(pipeline)
+    champion = flow(name, version=version, reason=reason, by=by or getpass.getuser())
+    answer = {"pipeline": name, "version": champion.version if champion else None}
+    words = (
+        f"Version {champion.version} of {name} is champion."
+        if champion
+        else f"The alias champion of {name} is taken away in MLflow; {name} has no champion yet."
+    )
+    return answer, lambda: out.print(words, markup=False), 0
 
 
 @command(app)

@@ -29,7 +29,7 @@ def choose_version(
     ledger, name = Ledger.open(home), config.pipeline
     attempt, current = ledger.trained(name, version).attempt, settled_champion(home, name)
     if current is not None and current.version == version:
-        return restore_champion(home, name, why, by)
+        return restore_champion(home, name, why, by) or current
     refuse_deleted(home, name, version)
     refuse_other_schema(config, verified_model(home, name, version))
     found = champion_alias(home, name)

@@ -21,7 +21,7 @@ from pipelines.progress import log
 from pipelines.promotion.aliases import correct_alias, warn_of_alias
 from pipelines.promotion.champion import recorded_model, verified_model
 from pipelines.records import Promotion, ServedModel, TrainOutcome
-from pipelines.registry.aliases import champion_alias, point_aliases
+from pipelines.registry.aliases import champion_alias, point_aliases, require_answer
 from pipelines.serving.rollout import watch_rollout
 
 
@@ -66,16 +66,22 @@ def settled_champion(home: Home, pipeline: str) -> Promotion | None:
         return finish_begun(home, pipeline)
 
 
-def restore_champion(home: Home, pipeline: str, why: str | None = None, by: str | None = None) -> Promotion:
+def restore_champion(
+    home: Home, pipeline: str, why: str | None = None, by: str | None = None
+) -> Promotion | None:
     """Make alias and service follow the ledger's champion, whoever moved them; logged is who, `by`, wants it.
 
-    Raises UsageError where there is no champion, ModelUnusable or StackError where it does not answer.
+    None where there is no champion, and an alias that somebody gave is taken back. Raises UsageError where
+    there is neither, ModelUnusable where the champion does not answer, StackError where MLflow does not.
     """
+    require_answer(home)
     with one_at_a_time(home, pipeline, "promotion"):
         champion = finish_begun(home, pipeline)
         if champion is None:
+            if champion_alias(home, pipeline) is None:
+                raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
             take_alias_back(home, pipeline, why, by)
-            raise UsageError(f"{pipeline} has no champion yet.", "`evergreen train` makes one.")
+            return None
         served = verified_model(home, pipeline, champion.version)
         try:
             correct_alias(home, pipeline, champion.version, champion.version, why, by)
@@ -90,10 +96,8 @@ def restore_champion(home: Home, pipeline: str, why: str | None = None, by: str 
 
 def take_alias_back(home: Home, pipeline: str, why: str | None, by: str | None) -> None:
     """Where there is no champion, no version has the alias, whoever gave it one."""
-    if champion_alias(home, pipeline) is not None:
-        correct_alias(home, pipeline, None, None, why, by)
-        point_aliases(home, pipeline, None, None)
-        log.warning("The alias champion of %s is taken away", pipeline)
+    correct_alias(home, pipeline, None, None, why, by)
+    point_aliases(home, pipeline, None, None)
 
 
 def unsettled(home: Home) -> list[str]:
