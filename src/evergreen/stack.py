@@ -22,6 +22,8 @@ POOL = "evergreen"
 START_SECONDS = 120.0
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile("already in use|Failed to bind")
+# MLflow's server would start eight processes of 250 MB each for jobs that judge language models.
+NO_JOBS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 Say = Callable[[str], None]
 
 
@@ -145,7 +147,7 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
         zip(("prefect", "mlflow", "ray", "serving", "gcs", "client", "agent"), free_ports(7), strict=True)
     )
     endpoints = {name: f"http://{LOOPBACK}:{ports[name]}" for name in ("prefect", "mlflow", "ray", "serving")}
-    environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints)})
+    environment = child_environment({**prefect_settings(home), **stack_settings(home, endpoints), **NO_JOBS})
     environment.pop("RAY_ADDRESS", None)
     commands = {
         "prefect": prefect_command(ports["prefect"]),

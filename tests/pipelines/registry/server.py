@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from evergreen.processes import free_ports
+from evergreen.stack import NO_JOBS
 from pipelines.environment import child_environment
 from pipelines.registry.run_log import answers
 from tests.waiting import until
@@ -30,7 +31,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=child_environment({"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
+            env=child_environment(NO_JOBS),
         )
         until(lambda: answers(self.uri))
 
