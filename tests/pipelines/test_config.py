@@ -65,6 +65,12 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ("gates:\n", "gates:\n  champion: {margin: much}\n", 17, ["gates.champion.margin", "'much'"]),
         ("gates:\n", "gates:\n  champion: {level: 0.7}\n", 17, ["gates.champion.level", "0.5"]),
         ("gates:\n", "evaluation: {value: {a: {a: 1}}}\ngates:\n", 16, ["evaluation.value: a regression"]),
+        (
+            "gates:\n",
+            "evaluation:\n  value:\n    a: {a: .nan}\ngates:\n",
+            18,
+            ["evaluation.value.a.a: Input should be a finite number (found nan)."],
+        ),
         ("gates:\n", "evaluation: {metrics: [own:mae]}\ngates:\n", 16, ["evaluation: two metrics", "'mae'"]),
         ("gates:\n", "evaluation: {metrics: [mae]}\ngates:\n", 16, ["evaluation.metrics.0"]),
         ("task: regression\n", "", 1, ["task: Field required"]),

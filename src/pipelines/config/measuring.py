@@ -14,6 +14,7 @@ from pipelines.config.sections import Names, Section
 from pipelines.records import Task
 
 VALUE = "value"  # the metric that a value makes
+Money = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 Condition = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -28,7 +29,7 @@ class Measuring(Section):
     """
 
     metrics: list[Code] = []
-    value: Code | dict[ClassName, dict[ClassName, float]] | None = None
+    value: Code | dict[ClassName, dict[ClassName, Money]] | None = None
     slices: list[Condition] = []
     find_slices: int = Field(5, ge=0, le=20)  # slices that are looked for where the model is worst
     groups: Names = []

@@ -53,8 +53,11 @@ def load_config(path: Path | str) -> PipelineConfig:
 def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
     """All problems of a definition, a line each: file, line, key, what was found and what was expected."""
     lines = []
-    for problem in error.errors(include_url=False):
-        keys = tuple(str(part) for part in problem["loc"])
+    places = [without_choices(tree, problem["loc"]) for problem in error.errors(include_url=False)]
+    for problem, place in zip(error.errors(include_url=False), places, strict=True):
+        keys = place
+        if any(keys == other[: len(keys)] != other for other in places if keys):
+            continue  # of a key that may be of two types: it is of the other one, where something is wrong
         message = problem["msg"].removeprefix("Value error, ")
         if not keys:  # a rule about several keys begins with the one to look at
             key, _, message = message.partition(": ")
@@ -72,19 +75,38 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
     return "\n".join(lines)
 
 
+def without_choices(tree: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The keys on the way to a problem.
+
+    Where a key may be of several types, pydantic names the type among them, such as `dict[str, float]`.
+    """
+    found, node = [], tree
+    for part in map(str, loc):
+        at = entry(node, part)
+        if at or not set("[-") & set(part):
+            found.append(part)
+            node = at[1] if at else None
+    return tuple(found)
+
+
 def line_of(node: yaml.Node | None, keys: tuple[str, ...]) -> int:
     """The line, from 1, of the deepest node on the way along `keys`."""
     line = 1
     for key in keys:
-        pairs: list[tuple[yaml.Node, yaml.Node]] = []
-        if isinstance(node, yaml.MappingNode):
-            pairs = [(k, v) for k, v in node.value if k.value == key]
-        elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
-            pairs = [(node.value[int(key)], node.value[int(key)])]
-        if not pairs:
+        at = entry(node, key)
+        if at is None:
             break
-        line, node = pairs[0][0].start_mark.line + 1, pairs[0][1]
+        line, node = at[0].start_mark.line + 1, at[1]
     return line
+
+
+def entry(node: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
+    """The nodes of a key of a mapping and of its value, or of an item of a sequence, twice; None without."""
+    if isinstance(node, yaml.MappingNode):
+        return next(((k, v) for k, v in node.value if k.value == key), None)
+    if isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+        return node.value[int(key)], node.value[int(key)]
+    return None
 
 
 def place_in(file: Path, keys: tuple[str, ...]) -> str:

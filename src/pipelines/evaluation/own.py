@@ -54,6 +54,8 @@ def compare_own(
 
     Raises ConfigError, which names the key, where a function raises or does not give what it should.
     """
+    if not answers:
+        return
     if config.evaluation.value is not None:
         yield compare(VALUE, {m: value_of(config, rows, kept, a) for m, a in answers.items()}, resamples)
     if not config.evaluation.metrics:
@@ -109,7 +111,11 @@ def find_gates(config: PipelineConfig) -> dict[str, Callable[[dict[str, Any]], o
 def compare_function(
     config: PipelineConfig, key: str, reference: str, tables: Mapping[str, pd.DataFrame]
 ) -> Compared:
-    """A metric of which nothing is known, by the plain bootstrap of the same rows for each model."""
+    """A metric of which nothing is known, by the plain bootstrap of the same rows for each model.
+
+    A resample may lack what the function needs, such as a rare class: it counts as one without a value. Of a
+    model for which most resamples are such nothing is known.
+    """
     import numpy as np
 
     function, rows = find_beside(config.folder, key, reference), len(next(iter(tables.values())))
@@ -118,21 +124,27 @@ def compare_function(
     def measure(table: pd.DataFrame) -> float:
         return number(key, reference, run_own(config.folder, key, reference, function, table))
 
-    found = {model: measure(table) for model, table in tables.items()}
-    values = {model: value for model, value in found.items() if math.isfinite(value)}
-    draws: dict[str, list[float]] = {model: [] for model in values}
-    for _ in range(DRAWS):
+    def resampled(table: pd.DataFrame, picked: NDArray[np.int64]) -> float:
+        try:
+            value = measure(table.iloc[picked].reset_index(drop=True))
+        except ConfigError:
+            return math.nan
+        return value if math.isfinite(value) else math.nan
+
+    found = {model: measure(table.copy()) for model, table in tables.items()}  # it may change what it gets
+    draws = {model: np.full(DRAWS, math.nan) for model, value in found.items() if math.isfinite(value)}
+    for draw in range(DRAWS):
         picked = random.integers(0, rows, rows)
-        for model in values:
-            draws[model].append(measure(tables[model].iloc[picked].reset_index(drop=True)))
-    name = reference.partition(":")[2]
-    return Compared(name, rows, values, {model: np.array(drawn) for model, drawn in draws.items()}, {})
+        for model, drawn in draws.items():
+            drawn[draw] = resampled(tables[model], picked)
+    known = {model: drawn for model, drawn in draws.items() if 2 * np.isfinite(drawn).sum() > DRAWS}
+    return Compared(reference.partition(":")[2], rows, {m: found[m] for m in known}, known, {})
 
 
 def number(key: str, reference: str, found: Any) -> float:
     try:
         return float(found)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
             f"{key}: {reference} gave {type(found).__name__}, not a number.", "Return a float."
         ) from error
@@ -182,7 +194,14 @@ def money(
     import numpy as np
 
     key = "evaluation.value"
-    found = np.asarray(run_own(config.folder, key, reference, function, table), dtype="float64")
+    given = run_own(config.folder, key, reference, function, table)
+    try:
+        found = np.asarray(given, dtype="float64")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"{key}: {reference} gave {type(given).__name__}, not a number for each row: {error}.",
+            "Return a finite amount of money for each row.",
+        ) from error
     if found.shape != (len(table),) or not np.isfinite(found).all():
         raise ConfigError(
             f"{key}: {reference} gave numbers of shape {found.shape} for {len(table)} rows,"

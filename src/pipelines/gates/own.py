@@ -16,8 +16,9 @@ def judge_own(evaluation: Evaluation, reference: str, gate: OwnGate) -> GateVerd
     What it raises is raised.
     """
     answer = gate(evaluation.model_dump(mode="json"))
-    if isinstance(answer, tuple | list) and len(answer) == 2 and answer[0] in get_args(Verdict):
-        return GateVerdict(name=reference, verdict=answer[0], reason=str(answer[1]))
+    match answer:
+        case [str() as verdict, reason] if verdict in get_args(Verdict):
+            return GateVerdict.model_validate({"name": reference, "verdict": verdict, "reason": str(reason)})
     expected = f"expected a verdict ({', '.join(get_args(Verdict))}) and a reason"
     reason = f'The function gave {answer!r:.200}; {expected}, as in `return "pass", "all is well"`.'
     return GateVerdict(name=reference, verdict="inconclusive", reason=reason)

@@ -34,6 +34,19 @@ def never(rows):
 def words(rows):
     return "good"
 
+def letters(rows):
+    return ["a"] * len(rows)
+
+def meddling(rows):
+    rows["prediction"] = "no"
+    return 1.0
+
+def first(rows):
+    return rows[rows["at"] == "2025-01-01"]["passengers"].iloc[0] + rows["passengers"].mean()
+
+def unlike(rows):
+    return 1.0 if rows["at"].is_unique else float("nan")
+
 def short(rows):
     return np.zeros(3)
 
@@ -106,6 +119,19 @@ def test_what_has_no_value_is_left_out(measure: Any) -> None:
     assert "auc" in found.metrics["ours"]
 
 
+def test_a_resample_without_what_a_function_needs_has_no_value(measure: Any) -> None:
+    _, _, found = measure(metrics=["judged:first", "judged:unlike"])
+    interval = found.intervals["ours"]["first"]
+    assert interval.low < interval.value < interval.high
+    assert found.differences["theirs"]["first"].value == 0
+    assert "unlike" not in found.metrics["ours"]
+
+
+def test_what_a_function_does_to_its_rows_is_seen_by_no_other(measure: Any) -> None:
+    _, _, found = measure(metrics=["judged:meddling", "judged:matthews"])
+    assert found.intervals["ours"]["matthews"].low > 0.5
+
+
 @pytest.mark.parametrize(
     ("section", "words"),
     [
@@ -114,6 +140,7 @@ def test_what_has_no_value_is_left_out(measure: Any) -> None:
         ({"metrics": ["judged:absent"]}, ["evaluation.metrics.0: ", "no function", "'absent'"]),
         ({"metrics": ["nowhere:f"]}, ["evaluation.metrics.0: nowhere:f: no module 'nowhere'"]),
         ({"value": "judged:short"}, ["evaluation.value: judged:short", "shape (3,) for 300 rows"]),
+        ({"value": "judged:letters"}, ["evaluation.value: judged:letters gave list, not a number for each"]),
         ({"value": {"yes": {"yes": 1, "no": 0}, "no": {"no": 0}}}, ["class 'no' that is called 'yes'"]),
     ],
 )

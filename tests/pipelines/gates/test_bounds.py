@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -259,6 +260,7 @@ def test_a_linear_model_must_be_beaten_by_a_margin_where_one_is_stated() -> None
         (("pass", "fine"), "pass", "fine"),
         (["fail", "too slow"], "fail", "too slow"),
         (True, "inconclusive", "The function gave True; expected a verdict"),
+        ((np.array(["pass", "fail"]), ""), "inconclusive", "expected a verdict"),
         (("maybe", "who knows"), "inconclusive", "expected a verdict (pass, fail, inconclusive)"),
         (("pass",), "inconclusive", "expected a verdict"),
     ],
