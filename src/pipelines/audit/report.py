@@ -9,7 +9,7 @@ from pipelines.audit.gather import gather_evidence
 from pipelines.audit.scoring import Scorecard, answer_all
 from pipelines.config import PipelineConfig
 from pipelines.home import Home
-from pipelines.markdown import markdown_cell, markdown_table
+from pipelines.markdown import LONGEST_WORDS, markdown_cell, markdown_table
 from pipelines.reporting.templates import page_template
 from pipelines.training.folder import write_whole
 
@@ -44,7 +44,7 @@ def render_markdown(card: Scorecard) -> str:
     parts = [f"# ML Test Score of {markdown_cell(card.pipeline)}: {card.score:g}", f"{card.band}."]
     for name, points in card.sections.items():
         lines = [answer_line(a) for a in card.answers if a.section == name]
-        table = markdown_table(["test", "answer", "found", "evidence, or what to do"], lines)
+        table = markdown_table(["test", "answer", "found", "evidence, or what to do"], lines, LONGEST_WORDS)
         parts += [f"## {name.capitalize()}: {points:g} of {MOST}", table]
     return "\n\n".join(parts) + "\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.cards.card import ModelCard
 from pipelines.cards.sections import Section, card_sections, interval_words, reign_words
-from pipelines.markdown import markdown_cell, markdown_table
+from pipelines.markdown import LONGEST_WORDS, markdown_cell, markdown_table
 from pipelines.reporting.templates import page_template
 from pipelines.reporting.words import moment
 
@@ -21,10 +21,11 @@ def render_markdown(card: ModelCard) -> str:
 
 
 def markdown_section(section: Section) -> list[str]:
-    words = [f"- {markdown_cell(line)}" for line in section.words]
+    words = [f"- {markdown_cell(line, LONGEST_WORDS)}" for line in section.words]
     parts = [f"## {section.title}", "\n".join(words)] if words else [f"## {section.title}"]
     if section.head:
-        parts.append(markdown_table([markdown_cell(name) for name in section.head], section.rows))
+        head = [markdown_cell(name) for name in section.head]
+        parts.append(markdown_table(head, section.rows, LONGEST_WORDS))
     return parts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.gates.words import number, span
-from pipelines.markdown import markdown_cell, markdown_table
+from pipelines.markdown import LONGEST_WORDS, markdown_cell, markdown_table
 from pipelines.records import Evaluation, GateVerdict, GroupFairness, Importance, Interval, TrainOutcome
 
 MOST_FEATURES = 10
@@ -30,7 +30,9 @@ def render_judgment(
         f"Snapshot {markdown_cell(outcome.dataset.get('id', ''))}, {evaluation.rows:,} test rows.",
         markdown_table(["metric", "challenger", "95 % interval", *columns], lines),
         markdown_table(
-            ["gate", "verdict", "reason"], [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts]
+            ["gate", "verdict", "reason"],
+            [[v.name, SIGNS[v.verdict], v.reason] for v in verdicts],
+            LONGEST_WORDS,
         ),
         *examined(evaluation),
         f"MLflow run {mlflow_run}",

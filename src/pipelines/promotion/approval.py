@@ -10,7 +10,7 @@ from pipelines.errors import PromotionConflict, StackError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.lock import one_at_a_time
-from pipelines.markdown import markdown_cell
+from pipelines.markdown import LONGEST_WORDS, markdown_cell
 from pipelines.progress import log
 from pipelines.promotion.champion import verified_model
 from pipelines.promotion.choosing import refuse_other_schema
@@ -43,7 +43,7 @@ def render_approval(request: Approval) -> str:
     lines = [
         f"### Version {request.promotion.version} of {request.pipeline} waits for a person",
         f"Until {request.expires:%Y-%m-%d %H:%M} UTC; then it is kept out. Nothing runs meanwhile.",
-        markdown_cell(request.promotion.why),
+        markdown_cell(request.promotion.why, LONGEST_WORDS),
         f"    evergreen approve {attempt} --by NAME --reason WHY",
         f"    evergreen reject {attempt} --by NAME --reason WHY",
         f"Or run the deployment `approval` with attempt `{attempt}`.",
@@ -58,7 +58,7 @@ def render_approvals(requests: list[Approval]) -> str:
     if last is not None and last.decided is not None:
         who = f" by {markdown_cell(last.by)}" if last.by else ""
         words = f"Version {last.promotion.version} was {last.state}{who}"
-        why = markdown_cell(last.reason or "")
+        why = markdown_cell(last.reason or "", LONGEST_WORDS)
         parts.append(f"{words} on {last.decided:%Y-%m-%d %H:%M} UTC (attempt `{last.attempt}`): {why}\n")
     return "\n".join(parts)
 
@@ -85,7 +85,7 @@ def reject(home: Home, attempt: str, by: str, reason: str) -> TrainOutcome:
 
 def require_words(by: str, reason: str) -> None:
     """Raise UsageError where it is not said who decides, or why."""
-    if not by.strip() or not reason.strip():
+    if not all(any(c.isprintable() and not c.isspace() for c in words) for words in (by, reason)):
         raise UsageError(
             "It is not said who decides, or why.", "`--by NAME --reason WHY`: the history tells both."
         )

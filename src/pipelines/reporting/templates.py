@@ -16,12 +16,13 @@ from pipelines.reporting import words
 def page_template(package: str, name: str = "page.html.j2") -> Template:
     """A template of a package, which may include the look that all pages share: `page.css`.
 
-    Text from data goes through the filter `visible`: control characters are shown, not obeyed.
+    Control characters in whatever it is given are shown, not obeyed.
     """
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader("pipelines.reporting", ".")]),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=lambda value: make_visible(value) if type(value) is str else value,  # what is ours is Markup
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -30,7 +31,6 @@ def page_template(package: str, name: str = "page.html.j2") -> Template:
         moment=words.moment,
         day=words.day,
         duration=words.duration,
-        visible=make_visible,
         cost=describe_cost,
         breakable=make_breakable,
     )

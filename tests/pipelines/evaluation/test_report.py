@@ -29,7 +29,9 @@ def evaluation() -> Evaluation:
 
 
 def render(evaluation: Evaluation) -> str:
-    verdicts = [GateVerdict(name="leak", verdict="inconclusive", reason="x | y")]
+    verdicts = [
+        GateVerdict(name="leak", verdict="inconclusive", reason="x | y, " + "z " * 400 + "rows needed")
+    ]
     outcome = TrainOutcome(status="rejected", pipeline="p", dataset={"id": "p@3"})
     return render_judgment(evaluation, verdicts, outcome, "r1")
 
@@ -77,4 +79,5 @@ def test_what_was_measured_is_told(evaluation: Evaluation) -> None:
 def test_what_was_not_measured_has_no_table(evaluation: Evaluation) -> None:
     text = render(evaluation)
     assert "❔ inconclusive" in text
+    assert "rows needed |" in text  # what a long reason ends with
     assert not any(word in text for word in ("slice", "groups of", "by itself", "Loaded in"))

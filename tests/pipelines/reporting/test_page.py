@@ -110,7 +110,7 @@ def test_page_is_sound_and_self_contained(story: Story) -> None:
 
 
 def test_names_are_harmless(story: Story) -> None:
-    evil = '"><script>alert(1)</script>'
+    evil = '"><script>alert(1)</script>\x1b[31m'
     window = story.windows[0].model_copy(update={"reason": evil})
     attempt = story.attempts[0].model_copy(update={"cause": evil, "id": evil, "metrics": {evil: 1.0}})
     page = render_report(
@@ -120,6 +120,7 @@ def test_names_are_harmless(story: Story) -> None:
     )
     assert "script" not in outline(page).seen
     assert "&lt;script&gt;" in page
+    assert "\x1b" not in page
 
 
 def test_story_is_told(story: Story) -> None:
