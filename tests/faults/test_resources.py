@@ -12,8 +12,8 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,18 +27,21 @@ import pytest
 from tests.faults.disk import small_file_system
 from tests.faults.frame import HELD, PLAIN, Form, Pipeline, rides, to_csv
 from tests.faults.judging import assert_nothing_left_behind, check_next
+from tests.forking import Child, Forks
+from tests.waiting import until
 
-ROOT = Path(__file__).parents[2]
 SECONDS, GIGABYTES = 60, 2.0
 LONGEST_ANSWER = 1 << 21  # characters of a page or message
+NEEDED = ("tests.faults.frame", "pipelines.validation.measure", "deltalake", "duckdb", "pyarrow.parquet")
 CHILD = """
 import json, resource, sys
 from pathlib import Path
 from pipelines.data.definition.proposal import init_definition
 from tests.faults.frame import PLAIN, Pipeline
 
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
 if most := int(sys.argv[1]):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
 root, definition, *delivery = map(Path, sys.argv[2:])
 if not definition.exists():
     init_definition(str(delivery.pop(0)), "late", None, definition)
@@ -46,55 +49,49 @@ answer = Pipeline(root, definition, PLAIN).ingest(*delivery)
 counts = answer.counts.model_dump() if answer.counts else None
 error = type(answer.error).__name__ if answer.error else None
 longest = max(map(len, answer.shown), default=0)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
 print(json.dumps({"error": error, "said": answer.said, "counts": counts, "longest": longest}))
 """
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What a process answered, and in how much time and memory."""
+    """What a process answered."""
 
     error: str | None
     said: str
     counts: dict[str, int] | None
     longest: int
-    seconds: float
-    gigabytes: float
 
 
-def start(pipeline: Pipeline, *delivery: Path, file_size: int | None = None) -> subprocess.Popen[str]:
-    """A process that takes the delivery in, and can write no file of more than `file_size` bytes."""
-    words = [sys.executable, "-c", CHILD, file_size or 0, pipeline.root, pipeline.definition, *delivery]
+@dataclass(frozen=True)
+class Intake:
+    """Takes deliveries in, in processes that can write no file of more than `file_size` bytes."""
 
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        list(map(str, words)),
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    forks: Forks
+
+    def start(self, pipeline: Pipeline, *delivery: Path, file_size: int = 0) -> Child:
+        return self.forks.start(CHILD, file_size, pipeline.root, pipeline.definition, *delivery)
+
+    def __call__(self, pipeline: Pipeline, *delivery: Path, file_size: int = 0) -> Ending:
+        """Take the delivery in, within the time and memory that it may take."""
+        began = time.monotonic()
+        done = self.forks.wait(self.start(pipeline, *delivery, file_size=file_size))
+        seconds, gigabytes = time.monotonic() - began, done.peak / (1 << 20)
+        assert done.code == 0, done.err
+        ending = Ending(**json.loads(done.out))
+        logging.getLogger(__name__).warning("%.1f s, %.2f GB: %.300s", seconds, gigabytes, ending.said)
+        assert seconds <= SECONDS
+        assert gigabytes <= GIGABYTES
+        assert ending.longest <= LONGEST_ANSWER
+        return ending
 
 
-def ingest(pipeline: Pipeline, *delivery: Path, file_size: int | None = None) -> Ending:
-    """Take the delivery in, within the time and memory that it may take."""
-    began = time.monotonic()
-    child = start(pipeline, *delivery, file_size=file_size)
-    assert child.stdout is not None
-    with child.stdout:
-        text = child.stdout.read()
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert child.returncode == 0
-    found = json.loads(text)
-    ending = Ending(**found, seconds=time.monotonic() - began, gigabytes=used.ru_maxrss / (1 << 20))
-    logging.getLogger(__name__).warning(
-        "%.1f s, %.2f GB: %.300s", ending.seconds, ending.gigabytes, ending.said
-    )
-    assert ending.seconds <= SECONDS
-    assert ending.gigabytes <= GIGABYTES
-    assert ending.longest <= LONGEST_ANSWER
-    return ending
+@pytest.fixture(scope="module")
+def ingest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
+    forks = Forks(tmp_path_factory.mktemp("said"), *NEEDED)
+    yield Intake(forks)
+    forks.close()
 
 
 @pytest.fixture
@@ -102,7 +99,7 @@ def pipeline(pipeline_of: Callable[[Form], Pipeline]) -> Pipeline:
     return pipeline_of(PLAIN)
 
 
-def assert_refused_unread(pipeline: Pipeline, delivery: Path, says: str) -> None:
+def assert_refused_unread(ingest: Intake, pipeline: Pipeline, delivery: Path, says: str) -> None:
     """A DataError that says so, nothing of it held, and a next batch that works."""
     ending = ingest(pipeline, delivery)
     assert (ending.error, ending.counts) == ("DataError", None)
@@ -139,23 +136,29 @@ PACKERS = {"gz": packed_by_gzip, "zst": packed_by_zstd, "bz2": packed_by_bz2}
 
 
 @pytest.mark.parametrize("ending", PACKERS)
-def test_a_decompression_bomb_is_refused_while_it_is_read(ending: str, pipeline: Pipeline) -> None:
+def test_a_decompression_bomb_is_refused_while_it_is_read(
+    ending: str, ingest: Intake, pipeline: Pipeline
+) -> None:
     bomb = pipeline.inbox / f"bomb.csv.{ending}"
     PACKERS[ending](bomb, iter([HEADER, *[BOMB] * 40]))
     assert bomb.stat().st_size < 3_000_000
-    assert_refused_unread(pipeline, bomb, "when unpacked: more than 100 times")
+    assert_refused_unread(ingest, pipeline, bomb, "when unpacked: more than 100 times")
 
 
-def test_a_header_of_20_megabytes_is_refused(pipeline: Pipeline) -> None:
+def test_a_header_of_20_megabytes_is_refused(ingest: Intake, pipeline: Pipeline) -> None:
     path = pipeline.inbox / "delivery.csv"
     path.write_text(to_csv(pipeline.rows.rename(columns={"zone": "z" * 20_000_000})), encoding="utf-8")
-    assert_refused_unread(pipeline, path, "has a column name of 20,000,000 characters, beginning with 'zzz")
+    assert_refused_unread(
+        ingest, pipeline, path, "has a column name of 20,000,000 characters, beginning with 'zzz"
+    )
 
 
-def test_a_header_of_millions_of_columns_is_refused(pipeline: Pipeline) -> None:
+def test_a_header_of_millions_of_columns_is_refused(ingest: Intake, pipeline: Pipeline) -> None:
     path = pipeline.inbox / "delivery.csv"
     path.write_text(",".join(f"c{i}" for i in range(2_000_000)) + "\n1,2\n", encoding="utf-8")
-    assert_refused_unread(pipeline, path, "has 2,000,000 columns, beginning with 'c0'; the most is 20,000")
+    assert_refused_unread(
+        ingest, pipeline, path, "has 2,000,000 columns, beginning with 'c0'; the most is 20,000"
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,7 +167,7 @@ def test_a_header_of_millions_of_columns_is_refused(pipeline: Pipeline) -> None:
     ids=["text", "number"],
 )
 def test_a_cell_of_20_megabytes_is_one_cell(
-    column: str, cell: str, accepted: int, quarantined: int, pipeline: Pipeline
+    column: str, cell: str, accepted: int, quarantined: int, ingest: Intake, pipeline: Pipeline
 ) -> None:
     rows = pipeline.rows
     rows[column] = [cell, *rows[column].iloc[1:]]
@@ -178,21 +181,21 @@ def test_a_cell_of_20_megabytes_is_one_cell(
     check_next(pipeline)
 
 
-def test_rows_of_nothing_but_unreadable_cells_are_refused(pipeline: Pipeline) -> None:
+def test_rows_of_nothing_but_unreadable_cells_are_refused(ingest: Intake, pipeline: Pipeline) -> None:
     path = pipeline.inbox / "delivery.csv"
-    lines = (f"never{i},no{i},far{i},long{i},late{i % 2}\n" for i in range(300_000))
+    lines = (f"never{i},no{i},far{i},long{i},late{i % 2}\n" for i in range(100_000))
     path.write_text(HEADER.decode() + "".join(lines), encoding="utf-8")
     ending = ingest(pipeline, path)
     assert ending.error == "DataRefused"
     assert ending.counts is not None
-    assert ending.counts["read"] == ending.counts["refused"] == 300_000
-    assert "value_is_readable on minutes: 300000 of 300000 rows" in ending.said
+    assert ending.counts["read"] == ending.counts["refused"] == 100_000
+    assert "value_is_readable on minutes: 100000 of 100000 rows" in ending.said
     assert len(pipeline.held()) == HELD
     check_next(pipeline)
 
 
 @pytest.mark.faults  # a minute, for a table that few have
-def test_five_thousand_columns_are_defined_taken_in_and_checked(tmp_path: Path) -> None:
+def test_five_thousand_columns_are_defined_taken_in_and_checked(ingest: Intake, tmp_path: Path) -> None:
     """By `init`, then a batch of them, then another that is compared with the first."""
     (tmp_path / "inbox").mkdir()
     pipeline = Pipeline(tmp_path, tmp_path / "pipeline.yaml", PLAIN)
@@ -211,15 +214,15 @@ def test_five_thousand_columns_are_defined_taken_in_and_checked(tmp_path: Path) 
     assert len(pipeline.held()) == 2 * HELD
 
 
-def test_a_folder_of_two_thousand_small_files_is_one_batch(pipeline: Pipeline) -> None:
+def test_a_folder_of_a_thousand_small_files_is_one_batch(ingest: Intake, pipeline: Pipeline) -> None:
     folder = pipeline.inbox / "many"
     folder.mkdir()
-    lines = to_csv(many_rides(4_000)).splitlines(keepends=True)
-    for i in range(2_000):
+    lines = to_csv(many_rides(2_000)).splitlines(keepends=True)
+    for i in range(1_000):
         text = "".join([lines[0], *lines[1 + 2 * i : 3 + 2 * i]])
         (folder / f"part-{i:04d}.csv").write_text(text, encoding="utf-8")
     ending = ingest(pipeline, folder)
-    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 4_000), ending.said
+    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 2_000), ending.said
     again = ingest(pipeline, folder)
     assert (again.error, again.counts and again.counts["read"]) == (None, 0), again.said
     check_next(pipeline)
@@ -244,19 +247,19 @@ def many_rides(rows: int) -> pd.DataFrame:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB, where this machine lets us mount one."""
-    with small_file_system(tmp_path / "disk", 6, "; a limit on files stands in for the full disk") as folder:
+    """A file system of 3 MB, where this machine lets us mount one."""
+    with small_file_system(tmp_path / "disk", 3, "; a limit on files stands in for the full disk") as folder:
         yield folder
 
 
 def test_a_full_disk_takes_in_nothing_and_with_room_the_same_command_works(
-    small_disk: Path, pipeline: Pipeline, tmp_path: Path
+    small_disk: Path, ingest: Intake, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     root = small_disk / "here"
     shutil.copytree(pipeline.home.root, root / "home", symlinks=True)
     (root / "inbox").mkdir()
     crowded = Pipeline(root, pipeline.definition, PLAIN)
-    delivery = big_delivery(tmp_path, 600_000)
+    delivery = big_delivery(tmp_path, 300_000)
     ending = ingest(crowded, delivery)
     assert ending.error == "EvergreenError"
     assert re.search("No space left on device|disk is full", ending.said), ending.said
@@ -264,13 +267,13 @@ def test_a_full_disk_takes_in_nothing_and_with_room_the_same_command_works(
     assert_nothing_left_behind(crowded, refused=False)
     resize(small_disk, 200 << 10)
     ending = ingest(crowded, delivery)
-    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 600_000), ending.said
+    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 300_000), ending.said
     check_next(crowded)
 
 
 @pytest.mark.parametrize("kilobytes", [130, 200, 230, 290, 350])
 def test_wherever_the_disk_fills_up_each_row_is_taken_in_once(
-    kilobytes: int, small_disk: Path, pipeline: Pipeline, tmp_path: Path
+    kilobytes: int, small_disk: Path, ingest: Intake, pipeline: Pipeline, tmp_path: Path
 ) -> None:
     """While parts, page, ledger or rows are written; good rows and bad ones."""
     root = small_disk / "here"
@@ -294,7 +297,9 @@ def resize(disk: Path, kilobytes: int) -> None:
     subprocess.run(["mount", "-o", f"remount,size={kilobytes}k", str(disk)], check=True)
 
 
-def test_where_files_can_grow_no_further_nothing_is_lost(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_where_files_can_grow_no_further_nothing_is_lost(
+    ingest: Intake, pipeline: Pipeline, tmp_path: Path
+) -> None:
     """Files can grow to so many bytes and no further: what is too big differs, the answer does not."""
     delivery = big_delivery(tmp_path, 20_000)
     answers = [ingest(pipeline, delivery, file_size=size << 10) for size in (1, 40, 200)]
@@ -307,20 +312,18 @@ def test_where_files_can_grow_no_further_nothing_is_lost(pipeline: Pipeline, tmp
     check_next(pipeline)
 
 
-def test_killed_while_staging_a_big_file_the_same_command_works(pipeline: Pipeline, tmp_path: Path) -> None:
-    delivery = big_delivery(tmp_path, 600_000)
+def test_killed_while_staging_a_big_file_the_same_command_works(
+    ingest: Intake, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    delivery = big_delivery(tmp_path, 300_000)
     incoming = pipeline.home.pipeline(pipeline.name).incoming
-    child = start(pipeline, delivery)
-    assert child.stdout is not None
-    with child.stdout:
-        while not list(incoming.glob(".staging-*")):
-            assert child.poll() is None
-            time.sleep(0.005)
-        child.kill()
-        assert child.wait() == -9
+    child = ingest.start(pipeline, delivery)
+    until(lambda: list(incoming.glob(".staging-*")))
+    os.kill(child.pid, signal.SIGKILL)
+    assert ingest.forks.wait(child).code == -9
     assert list(incoming.glob(".staging-*"))
     assert len(pipeline.held()) == HELD
     ending = ingest(pipeline, delivery)
-    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 600_000), ending.said
+    assert (ending.error, ending.counts and ending.counts["accepted"]) == (None, 300_000), ending.said
     assert_nothing_left_behind(pipeline, refused=False)
     check_next(pipeline)
