@@ -27,7 +27,7 @@ def audit(
         Path | None, typer.Option("--verify", help="An exported log: is it as it was written?")
     ] = None,
     last: Annotated[
-        str | None, typer.Option(help="With --verify: the hash that it is known to end with.")
+        str | None, typer.Option(help="With --verify: a hash that the log is known to have ended with.")
     ] = None,
 ) -> Answer:
     """Answer the 28 tests of the ML Test Score; or export the audit log, or verify one."""
@@ -76,7 +76,7 @@ def answer_verification(pipeline: str, file: Path, last: str | None) -> Answer:
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Give a file of --export.") from error
     lines = text.splitlines()
-    fault = log.find_fault(lines, last) or other_log(pipeline, lines)
+    fault = log.find_fault(lines, last) or other_log(pipeline, lines) or unlike_ledger(Home.at(), lines)
     answer: dict[str, Any] = {"pipeline": pipeline, "file": str(file), "entries": len(lines)}
     answer |= {"intact": fault is None, "fault": fault}
     words = fault or f"{len(lines):,} entries, each as it was written."
@@ -88,3 +88,17 @@ def other_log(pipeline: str, lines: list[str]) -> str | None:
     name = log.AuditEntry.model_validate_json(lines[0]).pipeline if lines else pipeline
     asked = load_config(pipeline).pipeline if Path(pipeline).suffix in {".yaml", ".yml"} else pipeline
     return None if name == asked else f"Line 1: this is the log of {name}, not of {asked}."
+
+
+def unlike_ledger(home: Home, lines: list[str]) -> str | None:
+    """That a log which is whole is not how the log begins in the ledger of this home, where it has one."""
+    if not lines:
+        return "There is no entry in it."
+    name = log.AuditEntry.model_validate_json(lines[0]).pipeline
+    known = [one.line for one in Ledger.open(home).audit_log(name)] if home.ledger.exists() else []
+    if not known or lines == known[: len(lines)]:
+        return None
+    number = next(
+        (i for i, (a, b) in enumerate(zip(lines, known, strict=False), 1) if a != b), len(known) + 1
+    )
+    return f"Line {number}: {home.ledger} has another entry there, or none: one of the two was written anew."

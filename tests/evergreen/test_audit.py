@@ -61,6 +61,22 @@ def test_what_was_changed_shows_with_its_line(log: tuple[Path, str], change: obj
     assert str(answer["fault"]).startswith(line)
 
 
+def test_a_log_that_was_written_anew_is_not_the_ledgers(
+    log: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, _ = log
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[:2]))
+    assert verify(file)[2] == 0  # exported before the last decision
+    file.write_text("")
+    assert (verify(file)[0]["fault"], verify(file)[2]) == ("There is no entry in it.", 1)
+    monkeypatch.setenv(HOME_VARIABLE, str(file.parent / "other"))
+    Ledger.open(Home.at()).note("rides", "seen", "rides:1", {"by": "Eve"})
+    file.write_text("".join(lines))
+    answer, _, code = verify(file)
+    assert (code, str(answer["fault"])[:7]) == (1, "Line 1:")
+
+
 def test_the_log_of_another_pipeline_is_told(log: tuple[Path, str]) -> None:
     answer, _, code = verify(*log, pipeline="houses")
     assert (code, answer["fault"]) == (1, "Line 1: this is the log of rides, not of houses.")

@@ -97,16 +97,17 @@ def export(entries: list[AuditEntry]) -> str:
 def find_fault(lines: Iterable[str], last: str | None = None) -> str | None:
     """What is wrong first, with the number of its line; None where every entry is as it was written.
 
-    With `last`, the hash that the log is known to end with, entries cut off at the end show, too.
+    With `last`, the hash that the log is known to have ended with, it shows, too, where entries up to there
+    were cut off, or all was written anew; entries may have come since.
     """
-    previous = NOTHING
-    number = 0
+    previous, number, found = NOTHING, 0, last in (None, NOTHING)
     for number, line in enumerate(lines, 1):
         if fault := fault_of(line.rstrip("\n"), number, previous):
             return f"Line {number}: {fault}"
         previous = json.loads(line)["hash"]
-    if last is not None and previous != last:
-        return f"After line {number}: entries are missing; the log is known to end with the hash {last}."
+        found = found or previous == last
+    if not found:
+        return f"After line {number}: entries are missing, or all was written anew: none has the hash {last}."
     return None
 
 

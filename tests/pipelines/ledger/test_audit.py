@@ -69,6 +69,7 @@ def test_what_was_cut_off_shows_to_who_knows_the_last_hash(ledger: Ledger) -> No
     short = export(entries[:-1]).splitlines()
     assert find_fault(short) is None
     assert str(find_fault(short, last_hash(entries))).startswith("After line 4: entries are missing")
+    assert find_fault(export(entries).splitlines(), last_hash(entries[:-1])) is None  # one came since
 
 
 def test_a_row_changed_in_the_database_shows(ledger: Ledger) -> None:
