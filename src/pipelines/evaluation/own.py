@@ -101,7 +101,7 @@ def find_gates(config: PipelineConfig) -> dict[str, Callable[[dict[str, Any]], o
     for i, reference in enumerate(config.gates.own):
         key = f"gates.own.{i}"
         function = find_beside(config.folder, key, reference)
-        found[reference] = partial(run_own, config.folder, key, reference, function)
+        found[reference] = partial(run_own, key, reference, function)
     return found
 
 
@@ -122,7 +122,7 @@ def compare_function(
     random = np.random.default_rng(0)
 
     def measure(table: pd.DataFrame) -> float:
-        return number(key, reference, run_own(config.folder, key, reference, function, table))
+        return number(key, reference, run_own(key, reference, function, table))
 
     def resampled(table: pd.DataFrame, picked: NDArray[np.int64]) -> float:
         try:
@@ -194,7 +194,7 @@ def money(
     import numpy as np
 
     key = "evaluation.value"
-    given = run_own(config.folder, key, reference, function, table)
+    given = run_own(key, reference, function, table)
     try:
         found = np.asarray(given, dtype="float64")
     except (TypeError, ValueError, OverflowError) as error:

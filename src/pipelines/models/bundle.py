@@ -206,7 +206,8 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
 def load_features(folder: Path) -> Any:
     """The fitted features. Types of the user's own code are trusted, whose files were hashed like all others.
 
-    Raises ConfigError where there are parts that are neither the user's nor known to be harmless.
+    Raises ConfigError where there are parts that are neither the user's nor known to be harmless, or that
+    cannot be read back, as functions without a name.
     """
     skops, file, trusted = import_skops(), folder / FEATURES, list(TRUSTED)
     if (folder / CODE).is_dir():
@@ -218,7 +219,13 @@ def load_features(folder: Path) -> Any:
             f"features: what was fitted holds {', '.join(foreign)}, which cannot be kept safely.",
             "Keep numbers, texts, arrays, scikit-learn's objects and those of your own module.",
         )
-    return skops.load(file, trusted=trusted)
+    try:
+        return skops.load(file, trusted=trusted)
+    except Exception as error:
+        raise ConfigError(
+            f"features: what was fitted cannot be read back: {type(error).__name__}: {error}.",
+            "Keep numbers, texts, arrays, scikit-learn's objects and those of your own module.",
+        ) from error
 
 
 def open_estimator(folder: Path, description: Description) -> Any:

@@ -216,21 +216,21 @@ def open_sources(folder: Path, sources: Mapping[str, bytes]) -> str:
 
 def find_function(folder: Path, key: str, reference: str) -> Callable[..., Any]:
     """The function that the definition names, from the code in `folder`. Raises ConfigError."""
-    return import_function(open_code(folder), folder, key, reference)
+    return import_function(open_code(folder), key, reference)
 
 
 def find_beside(folder: Path, key: str, reference: str) -> Callable[..., Any]:
     """As `find_function`, for code that does not travel with a model but lies beside the definition."""
-    return import_function(open_sources(folder, read_module(folder, key, reference)), folder, key, reference)
+    return import_function(open_sources(folder, read_module(folder, key, reference)), key, reference)
 
 
-def import_function(package: str, folder: Path, key: str, reference: str) -> Callable[..., Any]:
+def import_function(package: str, key: str, reference: str) -> Callable[..., Any]:
     module, _, function = reference.partition(":")
     try:
         found = getattr(importlib.import_module(f"{package}.{module}"), function, None)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"{key}: {module} cannot be imported: {describe(error, folder)}.", "Mend the module."
+            f"{key}: {module} cannot be imported: {describe(error)}.", "Mend the module."
         ) from error
     if not callable(found):
         what = "has no function" if found is None else "has something that is no function under the name"
@@ -238,14 +238,23 @@ def import_function(package: str, folder: Path, key: str, reference: str) -> Cal
     return found  # type: ignore[no-any-return]  # the user's
 
 
-def describe(error: BaseException, folder: Path) -> str:
-    """What was raised, and where in the user's code."""
+def place_in_code(error: BaseException) -> str:
+    """File and line of the user's code that raised, or called what did; empty where none was at fault."""
     place, trace = "", error.__traceback__
     while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        if file.is_relative_to(folder):
-            place = f" ({file.relative_to(folder)}, line {trace.tb_lineno})"
+        frame = trace.tb_frame
+        if isinstance(package := frame.f_globals.get("__loader__"), CodePackage):
+            file = Path(frame.f_code.co_filename).relative_to(package.folder)
+            place = f" ({file}, line {trace.tb_lineno})"
+        elif frame.f_globals.get("__name__", "").startswith("torch.distributed"):
+            place = ""  # another worker died while this one waited for it
         trace = trace.tb_next
+    return place
+
+
+def describe(error: BaseException) -> str:
+    """What was raised, and where in the user's code."""
+    place = place_in_code(error)
     if isinstance(error, SyntaxError) and error.filename:
         place = f" ({Path(error.filename).name}, line {error.lineno})"
         return f"SyntaxError: {error.msg}{place}"

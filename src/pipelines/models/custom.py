@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Model
-from pipelines.errors import ConfigError, DataError
-from pipelines.models.code import CODE, describe, find_function
+from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.models.code import CODE, describe, find_function, place_in_code
 from pipelines.records import Task
 
 if TYPE_CHECKING:
@@ -41,14 +42,12 @@ class Inputs:
     model: Model
 
 
-def run_own(folder: Path, key: str, reference: str, function: Callable[..., Any], *arguments: Any) -> Any:
+def run_own(key: str, reference: str, function: Callable[..., Any], *arguments: Any) -> Any:
     """What the user's function gives. Raises ConfigError, naming key and line, where it raises anything."""
     try:
         return function(*arguments)
-    except Exception as error:
-        raise ConfigError(
-            f"{key}: {reference} raised {describe(error, folder)}.", "Mend the module."
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{key}: {reference} raised {describe(error)}.", "Mend the module.") from error
 
 
 # ------------------------------------------------------------------------------------------------ network
@@ -58,8 +57,8 @@ def build_own(description: Description, bundle: Path) -> nn.Module:
     """The user's network, untrained. Raises ConfigError unless it answers two rows of zeros as it must."""
     from torch import nn
 
-    code, reference = bundle / CODE, description.kind
-    build = find_function(code, "model", reference)
+    reference = description.kind
+    build = find_function(bundle / CODE, "model", reference)
     inputs = Inputs(
         shape=tuple(description.shape),
         numbers=description.numbers,
@@ -69,32 +68,58 @@ def build_own(description: Description, bundle: Path) -> nn.Module:
         classes=description.classes,
         model=description.model,
     )
-    network = run_own(code, "model", reference, build, inputs)
+    network = run_own("model", reference, build, inputs)
     if not isinstance(network, nn.Module):
         raise ConfigError(
             f"model: {reference} gave {type(network).__name__}, not a torch.nn.Module.",
             "Return the untrained network.",
         )
-    check_outputs(network, inputs, code, reference)
+    check_outputs(network, description)
     return network
 
 
-def check_outputs(network: nn.Module, inputs: Inputs, code: Path, reference: str) -> None:
-    """Let the network answer once; weights that are made at the first call are made here."""
+def check_outputs(network: nn.Module, description: Description, training: bool = False) -> Any:
+    """What it answers to two rows of zeros; weights that are made at the first call are made here."""
     import torch
 
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        network.eval()
-        found = run_own(code, "model", f"{reference}'s forward", network, torch.zeros(2, *inputs.shape))
+    reference, outputs = description.kind, description.outputs
+    with torch.random.fork_rng(devices=[]), torch.set_grad_enabled(training):
+        network.train(training)
+        zeros = torch.zeros(2, *description.shape)
+        found = run_own("model", f"{reference}'s forward", network, zeros)
         network.train()
     shape = tuple(getattr(found, "shape", ()))
-    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (2, inputs.outputs):
+    if len(shape) not in (2, 3) or (shape[0], shape[-1]) != (2, outputs):
         raise ConfigError(
             f"model: the network of {reference} gave {shape or type(found).__name__} for rows of shape"
-            f" (2, {', '.join(map(str, inputs.shape))}); expected (2, {inputs.outputs}), or"
-            f" (2, members, {inputs.outputs}).",
+            f" (2, {', '.join(map(str, description.shape))}); expected (2, {outputs}), or"
+            f" (2, members, {outputs}).",
             "`inputs.outputs` says how many outputs there must be.",
         )
+    return found
+
+
+def check_learning(network: nn.Module, description: Description) -> None:
+    """Raise ConfigError where the network does not answer in training, or nothing in it can be learnt.
+
+    The network is spoilt by it: layers such as batch normalisation have seen the zeros.
+    """
+    if not check_outputs(network, description, training=True).requires_grad:
+        raise ConfigError(
+            f"model: the network of {description.kind} has no weights that can be learnt.",
+            "Compute its outputs from parameters with requires_grad, without detach or numpy.",
+        )
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Around what calls the user's network: what its code raises becomes a ConfigError, other errors stay."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, EvergreenError) or not place_in_code(error):
+            raise
+        raise ConfigError(f"model: the network raised {describe(error)}.", "Mend the module.") from error
 
 
 # ------------------------------------------------------------------------------------------------ features
@@ -107,22 +132,20 @@ def fit_own(
 
     A row without any value must be taken, too: the prediction service asks about one. Raises ConfigError.
     """
-    step = run_own(code, "features", reference, find_function(code, "features", reference))
+    step = run_own("features", reference, find_function(code, "features", reference))
     lacking = [name for name in ("fit", "transform") if not callable(getattr(step, name, None))]
     if lacking:
         raise ConfigError(
             f"features: {reference} gave {type(step).__name__}, which has no {' and no '.join(lacking)}.",
             "Return an object with fit(frame, target) and transform(frame), as scikit-learn's are.",
         )
-    run_own(code, "features", f"{reference}'s fit", step.fit, frame, target)
-    x = run_own(code, "features", f"{reference}'s transform", step.transform, frame)
+    run_own("features", f"{reference}'s fit", step.fit, frame, target)
+    x = run_own("features", f"{reference}'s transform", step.transform, frame)
     x = as_rows(x, len(frame), ConfigError)
     empty = frame.head(1).copy()
     for name in empty.columns:
         empty[name] = empty[name].where(empty[name].isna())
-    answer = run_own(
-        code, "features", f"{reference}'s transform of a row without any value", step.transform, empty
-    )
+    answer = run_own("features", f"{reference}'s transform of a row without any value", step.transform, empty)
     as_rows(answer, 1, ConfigError, x.shape[1:])
     return step, x
 
@@ -191,7 +214,8 @@ def as_rows(
             "Give float32 of shape (rows, ...).",
         ) from problem
     wanted = "(rows, ...)" if shape is None else str((rows, *shape))
-    if array.ndim < 2 or len(array) != rows or (shape is not None and array.shape[1:] != tuple(shape)):
+    changed = shape is not None and array.shape[1:] != tuple(shape)
+    if array.ndim < 2 or len(array) != rows or changed or 0 in array.shape[1:]:
         raise error(
             f"features: transform gave the shape {array.shape} for {rows} rows; expected {wanted}.",
             "Give one entry a row, always of the same shape.",
@@ -224,7 +248,7 @@ def own_loss(reference: str, bundle: Path, outputs: int, classes: bool) -> Calla
     own = find_function(code, "training.loss", reference)
 
     def checked(found: Tensor, target: Tensor) -> Tensor:
-        losses = run_own(code, "training.loss", reference, own, found, target)
+        losses = run_own("training.loss", reference, own, found, target)
         if getattr(losses, "shape", None) != target.shape:
             raise ConfigError(
                 f"training.loss: {reference} gave {tuple(getattr(losses, 'shape', ()))} for outputs"

@@ -158,7 +158,7 @@ def check_own(config: PipelineConfig, description: Description, folder: Path) ->
     """Raise ConfigError where the user's code does not give what it must: here, before any worker starts."""
     load_features(folder)
     if config.model.own:
-        build_network(description, folder)
+        custom.check_learning(build_network(description, folder), description)
     elif len(description.shape) > 1:
         raise ConfigError(
             f"model: {config.model.kind} reads rows of numbers, (columns,), and the pipeline's own features"

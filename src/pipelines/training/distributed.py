@@ -133,6 +133,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
     try:
         trainer.fit()
     except TrainingFailedError as error:
+        raise_failure(job)
         raise TrainingFailed(
             f"The workers failed more than {job.training.failures} times: {str(error).strip()[-1500:]}",
             "Raise training.failures where machines come and go; else mend what they say.",

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import EvergreenError
+from pipelines.models.custom import in_words
 from pipelines.models.networks import build_network
 from pipelines.training import scores
 from pipelines.training.checkpoints import Checkpoints
@@ -87,16 +88,23 @@ class Loop:
     def epochs(self) -> Iterator[dict[str, Any]]:
         """Train to the end; after each epoch what it told, once its state may be saved.
 
-        Raises EvergreenError, on every worker alike, where the loss is no number any more.
+        Raises EvergreenError where the loss is no number any more, on every worker alike, and ConfigError
+        where the user's own code raises.
         """
         while not self.finished():
             started = time.monotonic()
-            self.train_epoch()
-            self.judge_epoch()
+            with in_words():
+                self.train_epoch()
+                self.judge_epoch()
             self.spent += time.monotonic() - started
             told = self.told()
             self.write_progress(told)
             yield told
+        if self.job.rows == "train" and not math.isfinite(self.best):
+            raise EvergreenError(
+                f"The validation loss was no number in any of {self.epoch} epochs: {self.validation}.",
+                "Lower training.learning_rate, or look for extreme values in the data.",
+            )
 
     def finished(self) -> bool:
         stopped = self.job.rows == "train" and self.epoch - self.best_epoch >= self.training.patience

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.environment import set_environment, silence_telemetry
-from pipelines.errors import EvergreenError
+from pipelines.errors import ConfigError, EvergreenError
 from pipelines.training.checkpoints import STATE, read_state, state_bytes
 from pipelines.training.distributed import Resources
 from pipelines.training.folder import AttemptFolder, write_whole
@@ -75,7 +75,10 @@ def train_loop(settings: dict[str, Any]) -> None:
         with Meter(AttemptFolder(job.root), "worker", settings["gpus"]):
             train(job, settings["cpus"])
     except EvergreenError as error:
-        write_whole(failure, json.dumps({"message": error.message, "hint": error.hint}))
+        words = {"message": error.message, "hint": error.hint, "config": isinstance(error, ConfigError)}
+        write_whole(failure, json.dumps(words))
+        if words["config"]:  # raised by this worker's rows alone, maybe: the others must not wait for it
+            raise
 
 
 def train(job: FitJob, threads: int) -> None:
@@ -108,4 +111,4 @@ def raise_failure(job: FitJob) -> None:
     path = job.place / FAILURE
     if path.exists():
         error = json.loads(path.read_text())
-        raise EvergreenError(error["message"], error["hint"])
+        raise (ConfigError if error["config"] else EvergreenError)(error["message"], error["hint"])

@@ -110,6 +110,7 @@ def test_other_code_is_another_attempt(write: Any, home: Home, keep: Any, trips:
 
 
 MISTAKES = [
+    ("raise SystemExit(2)", "cannot be imported: SystemExit: 2 .own.py, line 1."),
     ("raise OSError('no file')", "cannot be imported: OSError: no file .own.py, line 1."),
     ("def build(inputs): return (", r"cannot be imported: SyntaxError: .* \(own.py, line 1\)"),
     (GOOD.replace("def build(", "def make("), "model: the module own has no function 'build'"),
@@ -122,8 +123,27 @@ MISTAKES = [
         GOOD.replace("inputs.outputs))", "4))"),
         r"gave \(2, 4\) for rows of shape \(2, 2, 3\); expected \(2, 1\)",
     ),
+    (
+        GOOD.replace("head(6, inputs.outputs))", "head(6, inputs.outputs)).requires_grad_(False)"),
+        "has no weights that can be learnt",
+    ),
+    (
+        GOOD.replace("nn.Flatten(), ", "nn.Flatten(), Shy(), ")
+        + """
+class Shy(nn.Module):
+    def forward(self, x):
+        assert not x.any()
+        return x
+""",
+        r"model: the network raised AssertionError \(own.py, line 25\)",
+    ),
     (GOOD.replace("return Features()", "return 3"), "gave int, which has no fit and no transform"),
     (GOOD.replace("fill(frame, self.middle)", "fill(frame, self.middle)[1:]"), "expected .rows, ...."),
+    (GOOD.replace("fill(frame, self.middle)", "np.zeros((len(frame), 0))"), r"gave the shape \(\d+, 0\)"),
+    (
+        GOOD.replace("self.middle =", "self.later = lambda x: x; self.middle ="),
+        "what was fitted cannot be read back",
+    ),
     (GOOD.replace("float(frame", "float('nan') * float(frame"), "not finite, first in row"),
     (
         GOOD.replace(
