@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def known(pipeline: str) -> str:
-    """The pipeline's name, once its definition is read: a mistake is answered before any server starts."""
+    """The pipeline's name, once its definition is read: a mistake is answered before Prefect is imported."""
     from pipelines.registration import open_pipeline
 
     return open_pipeline(Home.at(), pipeline).pipeline
@@ -116,9 +116,10 @@ def train(
     reason: Reason = None,
 ) -> Answer:
     """Train a challenger, and promote it if it passes the gates."""
+    name = known(pipeline)
     from flows.training import training
 
-    outcome = training(known(pipeline), data=data, reason=reason)
+    outcome = training(name, data=data, reason=reason)
     answer = outcome.model_dump(mode="json")
     return answer, lambda: views.show_outcome(outcome), EXIT_CODES[outcome.status]
 
@@ -131,9 +132,9 @@ def deploy(
     by: By = None,
 ) -> Answer:
     """Make a registered version champion and serve it; without one, alias and service follow the champion."""
+    name = known(pipeline)
     from flows.serving import deploy as flow
 
-    name = known(pipeline)
     champion = flow(name, version=version, reason=reason, by=by or getpass.getuser())
     answer = {"pipeline": name, "version": champion.version if champion else None}
     words = (
@@ -152,9 +153,10 @@ def rollback(
     by: By = None,
 ) -> Answer:
     """Go back to an earlier champion whose columns the data still has."""
+    name = known(pipeline)
     from flows.serving import rollback as flow
 
-    champion = flow(known(pipeline), version=version, reason=reason, by=by or getpass.getuser())
+    champion = flow(name, version=version, reason=reason, by=by or getpass.getuser())
     answer: dict[str, Any] = {"pipeline": champion.pipeline, "version": champion.version}
     words = f"Version {champion.version} of {champion.pipeline} is champion again."
     return answer, lambda: out.print(words), 0
@@ -167,9 +169,10 @@ def score(
     output: Annotated[Path, typer.Option("--output", help="CSV or Parquet file to write.")],
 ) -> Answer:
     """Score a file with the champion; every row is logged for monitoring."""
+    name = known(pipeline)
     from flows.scoring import scoring
 
-    result = scoring(known(pipeline), str(input), str(output))
+    result = scoring(name, str(input), str(output))
     words = f"{result.rows:,} rows scored with version {result.version}: {result.output}"
     return result.model_dump(mode="json"), lambda: out.print(words, markup=False), 0
 
@@ -177,9 +180,10 @@ def score(
 @command(app)
 def labels(pipeline: Pipeline, input: Input) -> Answer:
     """Take in the true values of earlier predictions, by prediction id."""
+    name = known(pipeline)
     from flows.scoring import labelling
 
-    result = labelling(known(pipeline), str(input))
+    result = labelling(name, str(input))
     words = (
         f"{result.matched:,} labels matched a prediction, {result.unmatched:,} did not,"
         f" {result.corrected:,} were corrected."
@@ -198,9 +202,10 @@ def monitor(
     ] = None,
 ) -> Answer:
     """Judge the windows of logged predictions that are due."""
+    name = known(pipeline)
     from flows.monitoring import monitoring
 
-    judgments = monitoring(known(pipeline), since=since, until=until)
+    judgments = monitoring(name, since=since, until=until)
     lines = [views.window_line(j) for j in judgments]
     return {"windows": lines}, lambda: views.show_windows(lines), 0
 

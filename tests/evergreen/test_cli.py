@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,37 +15,12 @@ import pytest
 from pipelines.config import load_config
 from pipelines.errors import UsageError
 from pipelines.home import Home
+from pipelines.ledger import Ledger
 from pipelines.promotion.champion import require_champion
 from pipelines.promotion.choosing import previous_version
+from tests.evergreen.conftest import Evergreen, Said, Say, environment
 
 COMMAND = str(Path(sys.executable).parent / "evergreen")
-
-
-@dataclass(frozen=True)
-class Said:
-    """How one call of the command ended."""
-
-    code: int
-    answer: dict[str, Any]
-    log: str
-
-
-def say(folder: Path, *words: str) -> Said:
-    """Call the command with --json in `folder`; its standard output is one JSON object and nothing else."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "EVERGREEN_"))}
-    done = subprocess.run(
-        [COMMAND, *words, "--json"],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert "Traceback" not in done.stderr
-    assert len(done.stdout.splitlines()) == 1, done.stdout
-    return Said(done.returncode, json.loads(done.stdout), done.stderr)
 
 
 def check_error(said: Said, code: int, kind: str, *words: str) -> None:
@@ -73,13 +45,14 @@ def table(rows: int = 200) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a small table and the definition that `init` writes for it."""
+    """A folder with a small table and the definition that `init`, as it is installed, writes for it."""
     folder = tmp_path_factory.mktemp("shop in a folder")
     table().to_csv(folder / "shop.csv", index=False)
-    said = say(folder, "init", "shop.csv", "--target", "sold")
-    assert said.code == 0
-    assert said.answer["task"] == "binary"
-    assert {c["name"]: c["role"] for c in said.answer["columns"]}["sold"] == "target"
+    words = [COMMAND, "init", "shop.csv", "--target", "sold", "--json"]
+    done = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["task"] == "binary"
+    assert {c["name"]: c["role"] for c in answer["columns"]}["sold"] == "target"
     assert not (folder / ".evergreen/pipelines").exists()
     return folder
 
@@ -94,7 +67,7 @@ def test_init_writes_a_definition_that_can_be_read(shop: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv"])
-def test_init_takes_tables_with_a_time(ending: str, tmp_path: Path) -> None:
+def test_init_takes_tables_with_a_time(say: Say, ending: str, tmp_path: Path) -> None:
     rows = table(400).assign(at=pd.date_range("2025-01-01", periods=400, freq="h"), price=range(400))
     path = tmp_path / f"sales.{ending}"
     rows.to_parquet(path) if ending == "parquet" else rows.to_csv(path, index=False)
@@ -129,13 +102,13 @@ def make_bad(folder: Path, kind: str) -> Path:
         ("missing", "no such file"),
     ],
 )
-def test_a_table_that_cannot_be_used_is_refused(kind: str, word: str, tmp_path: Path) -> None:
+def test_a_table_that_cannot_be_used_is_refused(say: Say, kind: str, word: str, tmp_path: Path) -> None:
     path = make_bad(tmp_path, kind)
     check_error(say(tmp_path, "init", path.name, "--target", "sold"), 3, "DataError", word)
     assert not (tmp_path / "pipeline.yaml").exists()
 
 
-def test_a_missing_target_is_named_with_what_is_there(shop: Path) -> None:
+def test_a_missing_target_is_named_with_what_is_there(say: Say, shop: Path) -> None:
     said = say(shop, "init", "shop.csv", "--target", "profit", "--out", "other.yaml")
     check_error(said, 2, "UsageError", "profit", "size, colour, sold")
     assert not (shop / "other.yaml").exists()
@@ -160,7 +133,7 @@ def test_a_missing_target_is_named_with_what_is_there(shop: Path) -> None:
     ids=["not-yaml", "unknown-key", "unknown-column", "unknown-word", "no-number"],
 )
 def test_a_mistake_in_a_definition_is_named_by_line_and_key(
-    shop: Path, tmp_path: Path, old: str, new: str, words: list[str]
+    say: Say, shop: Path, tmp_path: Path, old: str, new: str, words: list[str]
 ) -> None:
     text = (shop / "pipeline.yaml").read_text()
     assert old in text
@@ -171,7 +144,7 @@ def test_a_mistake_in_a_definition_is_named_by_line_and_key(
 
 
 @pytest.mark.parametrize("name", ["none.yaml", "folder.yaml", "binary.yaml"])
-def test_a_definition_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+def test_a_definition_that_cannot_be_read(say: Say, name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.yaml").mkdir()
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     check_error(say(tmp_path, "train", name), 2, "ConfigError", name)
@@ -196,7 +169,7 @@ def test_a_definition_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     ],
     ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
 )
-def test_words_that_do_not_fit(shop: Path, words: list[str], found: str) -> None:
+def test_words_that_do_not_fit(say: Say, shop: Path, words: list[str], found: str) -> None:
     check_error(say(shop, *words), 2, "UsageError", found)
 
 
@@ -208,15 +181,15 @@ def test_without_a_champion_there_is_nothing_to_serve(tmp_path: Path) -> None:
             ask(home, "shop")
 
 
-def test_without_json_a_person_is_told_on_standard_error(tmp_path: Path) -> None:
+def test_without_json_a_person_is_told_on_standard_error(evergreen: Evergreen, tmp_path: Path) -> None:
     for words in (["train", "--quickly"], ["train", "nobody"]):
-        done = subprocess.run([COMMAND, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "Traceback" not in done.stderr
-        assert "--quickly" in done.stderr or "nobody" in done.stderr
+        done = evergreen(tmp_path, *words)
+        assert (done.code, done.out) == (2, "")
+        assert "Traceback" not in done.err
+        assert "--quickly" in done.err or "nobody" in done.err
 
 
-def test_what_needs_no_stack_answers_without_one(shop: Path) -> None:
+def test_what_needs_no_stack_answers_without_one(say: Say, shop: Path) -> None:
     status = say(shop, "status", "--home", "elsewhere")
     assert (status.code, status.answer) == (0, {"running": False, "endpoints": {}, "pipelines": []})
     history = say(shop, "history", "pipeline.yaml")
@@ -240,10 +213,9 @@ def test_what_needs_no_stack_answers_without_one(shop: Path) -> None:
     ids=["no-target", "one-class", "unheard-of"],
 )
 def test_training_on_rows_that_cannot_be_used(
-    shop: Path, tmp_path: Path, rows: pd.DataFrame, kind: str, word: str
+    say_flow: Say, shop: Path, tmp_path: Path, rows: pd.DataFrame, kind: str, word: str
 ) -> None:
     shutil.copy(shop / "pipeline.yaml", tmp_path)
     rows.to_csv(tmp_path / "shop.csv", index=False)
-    check_error(say(tmp_path, "train", "pipeline.yaml"), 3, kind, word)
-    history = say(tmp_path, "history", "shop").answer
-    assert history["champions"] == []
+    check_error(say_flow(tmp_path, "train", "pipeline.yaml"), 3, kind, word)
+    assert Ledger.open(Home(tmp_path / ".evergreen")).champions("shop") == []

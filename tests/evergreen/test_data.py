@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Batch, SourceRead, ValidationReport
+from tests.evergreen.conftest import Say
 
 EVIL = "\x1b[31mred[bold]\x07"
 
@@ -151,7 +150,6 @@ def test_without_data_there_is_nothing_to_show(
 @pytest.mark.parametrize(
     ("words", "code", "key"), [(["diff", "0", "1"], 0, "columns"), (["shout"], 2, "error")]
 )
-def test_a_script_reads_one_object(shop: Path, words: list[str], code: int, key: str) -> None:
-    command = [str(Path(sys.executable).parent / "evergreen"), "data", "shop", *words, "--json"]
-    done = subprocess.run(command, cwd=shop, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, key in json.loads(done.stdout)) == (code, True)
+def test_a_script_reads_one_object(say: Say, shop: Path, words: list[str], code: int, key: str) -> None:
+    said = say(shop, "data", "shop", *words)
+    assert (said.code, key in said.answer) == (code, True)

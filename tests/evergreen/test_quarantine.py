@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.evergreen.conftest import Said, Say
 
 DEFINITION = """
 pipeline: shop
@@ -27,69 +23,27 @@ validation:
 """
 ROWS = [f"{number % 10},a,{'yes' if number % 2 else 'no'}" for number in range(40)]
 
-# One process for all commands, since each that runs a flow would start a server of its own.
-SESSION = """
-import json, sys
-from pathlib import Path
-from evergreen.cli import app
-
-for words in json.loads(sys.argv[1]):
-    if words[0] == "edit":
-        path = Path(words[1])
-        path.write_text(path.read_text("utf-8-sig").replace(words[2], words[3]))
-        continue
-    code = app([*words, "--json"], standalone_mode=False)
-    print(code, flush=True)
-"""
-
-
-@dataclass(frozen=True)
-class Said:
-    """How one command ended."""
-
-    code: int
-    answer: dict[str, Any]
-
-
-def session(folder: Path, *commands: list[str]) -> list[Said]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "EVERGREEN_"))}
-    done = subprocess.run(
-        [sys.executable, "-c", SESSION, json.dumps(commands)],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    lines = done.stdout.splitlines()
-    pairs = zip(lines[::2], lines[1::2], strict=True)
-    return [Said(int(code), json.loads(answer)) for answer, code in pairs]
-
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+def story(tmp_path_factory: pytest.TempPathFactory, say_flow: Say) -> dict[str, Said]:
     """A day with a bad row: taken in, looked at, exported, repaired, brought back, and tried again."""
     folder = tmp_path_factory.mktemp("a shop")
     (folder / "pipeline.yaml").write_text(DEFINITION)
     (folder / "shop.csv").write_text("\n".join(["size,kind,sold", *ROWS, "11,=1+1,no", "big,b,yes"]) + "\n")
     (folder / "more.csv").write_text("size,kind,sold\n3,c,no\n")
-    quarantine = ["quarantine", "shop"]
-    commands = {
-        "ingest": ["ingest", "pipeline.yaml", "--data", "more.csv"],
-        "list": [*quarantine, "list"],
-        "export": [*quarantine, "export", "--output", "waiting.csv"],
-        "edit": ["edit", "waiting.csv", ',"big",', ",7,"],
-        "replay": [*quarantine, "replay", "--input", "waiting.csv"],
-        "again": [*quarantine, "replay", "--input", "waiting.csv"],
-        "after": quarantine,
-        "no file": [*quarantine, "export"],
-        "wrong words": [*quarantine, "list", "--output", "x.csv"],
-    }
-    said = session(folder, *commands.values())
-    return dict(zip([name for name in commands if name != "edit"], said, strict=True))
+
+    def quarantine(*words: str) -> Said:
+        return say_flow(folder, "quarantine", "shop", *words)
+
+    said = {"ingest": say_flow(folder, "ingest", "pipeline.yaml", "--data", "more.csv")}
+    said |= {"list": quarantine("list"), "export": quarantine("export", "--output", "waiting.csv")}
+    waiting = folder / "waiting.csv"
+    waiting.write_text(waiting.read_text("utf-8-sig").replace(',"big",', ",7,"))
+    said["replay"] = quarantine("replay", "--input", "waiting.csv")
+    said["again"] = quarantine("replay", "--input", "waiting.csv")
+    said |= {"after": quarantine(), "no file": quarantine("export")}
+    said["wrong words"] = quarantine("list", "--output", "x.csv")
+    return said
 
 
 def test_ingest_says_where_the_rows_went(story: dict[str, Said]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,8 +23,8 @@ from pipelines.records import (
     TrainOutcome,
     ValidationReport,
 )
+from tests.evergreen.conftest import Evergreen, Say
 
-COMMAND = str(Path(sys.executable).parent / "evergreen")
 NASTY = "[red]day[/red]\x1b[31m\n1.csv"  # markup, a terminal escape and a line break in a file's name
 
 
@@ -95,15 +93,10 @@ def test_a_tree_from_a_batch_down_to_what_came_of_it(home: Home) -> None:
     assert text.index("what came of it") < text.index("attempt trips-1a2b: rejected")
 
 
-def run(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [COMMAND, "trace", *words, "--home", str(home.root)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-
-
-def test_a_script_gets_all_of_it(home: Home) -> None:
-    done = run(home, "trips@0", "--json")
-    answer = json.loads(done.stdout)
-    assert (done.returncode, answer["kind"], answer["snapshot"]["rows"]) == (0, "snapshot", 1198)
+def test_a_script_gets_all_of_it(home: Home, say: Say) -> None:
+    said = say(home.root, "trace", "trips@0", "--home", str(home.root))
+    answer = said.answer
+    assert (said.code, answer["kind"], answer["snapshot"]["rows"]) == (0, "snapshot", 1198)
     assert answer["batches"][0]["counts"] == {
         "read": 1200,
         "known": 0,
@@ -115,11 +108,11 @@ def test_a_script_gets_all_of_it(home: Home) -> None:
     assert [use["attempt"]["id"] for use in answer["used_by"]] == ["trips-1a2b"]
 
 
-def test_an_unknown_id_is_an_answer(home: Home) -> None:
-    done = run(home, "trips@5", "--json")
-    error = json.loads(done.stdout)["error"]
-    assert (done.returncode, error["type"]) == (2, "UsageError")
+def test_an_unknown_id_is_an_answer(home: Home, say: Say, evergreen: Evergreen) -> None:
+    said = say(home.root, "trace", "trips@5", "--home", str(home.root))
+    error = said.answer["error"]
+    assert (said.code, error["type"]) == (2, "UsageError")
     assert "'trips@0'" in error["hint"]
-    person = run(home, "trips-1", "--kind", "batch")
-    assert (person.returncode, person.stdout) == (2, "")
-    assert "Nothing here has the id" in person.stderr
+    person = evergreen(home.root, "trace", "trips-1", "--kind", "batch", "--home", home.root)
+    assert (person.code, person.out) == (2, "")
+    assert "Nothing here has the id" in person.err
