@@ -6,6 +6,7 @@ from prefect import flow
 
 from pipelines.config import PipelineConfig
 from pipelines.evaluation.own import find_gates
+from pipelines.evaluation.slices import check_conditions
 from pipelines.gates import judge, overall
 from pipelines.home import Home
 from pipelines.lock import one_at_a_time
@@ -50,7 +51,8 @@ def training(
     """
     home, watch = Home.at(), Stopwatch()
     config = open_pipeline(home, pipeline)
-    own_gates = find_gates(config)  # a mistake there is answered before anything is trained
+    own_gates = find_gates(config)  # a mistake there, or in a slice, is answered before anything is trained
+    check_conditions(config)
     why = open_cause(home, config.pipeline, cause, reason)
     with one_at_a_time(home, config.pipeline), warm_driver():  # its imports pass while rows are read
         notice = settle_pipeline(home, config.pipeline)

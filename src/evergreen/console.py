@@ -22,8 +22,21 @@ from evergreen.stack import connect
 from pipelines.environment import HOME_VARIABLE, home_folder, set_environment, silence_telemetry
 from pipelines.errors import EvergreenError, UsageError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class Terminal(Console):
+    """Whatever text it is given, of data or people, no control character reaches the terminal."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(harmless(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+def harmless(text: str) -> str:
+    """Text without control characters but line breaks."""
+    return "".join(c for c in text if c.isprintable() or c == "\n")
+
+
+out = Terminal(highlight=False)
+err = Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object; logs go to standard error.")]
 HomeFolder = Annotated[
@@ -239,7 +252,7 @@ def plain(cell: object) -> str:
     from rich.markup import escape
 
     text = "" if cell is None else f"{cell:.4g}" if isinstance(cell, float) else str(cell)
-    return escape("".join(c for c in text if c.isprintable() or c == "\n"))
+    return escape(harmless(text))
 
 
 def require_stack(running: bool) -> None:

@@ -96,7 +96,12 @@ def answered(
 
 
 def find_gates(config: PipelineConfig) -> dict[str, Callable[[dict[str, Any]], object]]:
-    """The user's own gates by their reference. Each raises ConfigError where the user's function raises."""
+    """The user's own gates by their reference. Each raises ConfigError where the user's function raises.
+
+    Raises ConfigError, too, where a gate, metric or value is not there.
+    """
+    for key, reference in references(config).items():
+        find_beside(config.folder, key, reference)
     found: dict[str, Callable[[dict[str, Any]], object]] = {}
     for i, reference in enumerate(config.gates.own):
         key = f"gates.own.{i}"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from pipelines.config import PipelineConfig
+
 MOST_GROUPS = 20  # values of a category that make a slice each, the most frequent
 TOGETHER = 64
 NUMBERS = (".4g", ".17g")  # how the ends of a slice are written, the shorter ones first
@@ -41,6 +43,15 @@ def named_slices(rows: pd.DataFrame, names: list[str]) -> list[Slice]:
     for name in names:
         found += list(group_slices(rows[name])) if name in rows.columns else [condition_slice(rows, name)]
     return found
+
+
+def check_conditions(config: PipelineConfig) -> None:
+    """Raise ConfigError, before there are rows, for a condition that none of such types can be asked."""
+    import pandas as pd
+
+    values = {"number": 1.0, "time": pd.Timestamp(0)}  # of all others text; "1" can be read as a number, too
+    row = pd.DataFrame({name: [values.get(column.type, "1")] for name, column in config.columns.items()})
+    named_slices(row, [name for name in config.evaluation.slices if name not in row.columns])
 
 
 def condition_slice(rows: pd.DataFrame, condition: str) -> Slice:

@@ -21,7 +21,7 @@ from pipelines.evaluation.plots import draw_plots
 from pipelines.evaluation.robustness import probe
 from pipelines.evaluation.sampling import Sample, draw_sample
 from pipelines.evaluation.slice_metrics import measure_slices
-from pipelines.evaluation.slices import named_slices, worst_slices
+from pipelines.evaluation.slices import check_conditions, named_slices, worst_slices
 from pipelines.partition import Partition
 
 
@@ -75,6 +75,15 @@ def test_answers_are_the_same_in_every_unit() -> None:
 def test_a_condition_that_is_none_is_refused_with_the_columns(condition: str, draw_rows: Any) -> None:
     with pytest.raises(ConfigError, match="neither a column nor a condition"):
         named_slices(draw_rows().rows, [condition])
+
+
+def test_what_no_row_can_be_asked_is_refused_before_there_are_rows(define: Any) -> None:
+    def check(*conditions: str) -> None:
+        check_conditions(define(evaluation={"slices": list(conditions)}))
+
+    check("zone", "zone == 'south' and distance > 3", "at.dt.hour < 6", "zone.str.len() > 4")
+    with pytest.raises(ConfigError, match="'zone > 3' is neither a column nor a condition"):
+        check("zone", "zone > 3")
 
 
 def test_the_worst_slice_is_found_and_in_noise_there_is_none(draw_rows: Any) -> None:

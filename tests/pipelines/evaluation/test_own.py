@@ -174,6 +174,9 @@ def test_gates_of_ones_own_lie_beside_the_definition(define: Any, tmp_path: Path
         ConfigError, match=r"gates\.own\.1: rules:bad raised ZeroDivisionError.*rules\.py, line 5"
     ):
         found["rules:bad"]({})
+    unmeasured = define("binary", evaluation={"metrics": ["rules:gone"]})
+    with pytest.raises(ConfigError, match=r"evaluation\.metrics\.0: the module rules has no function 'gone'"):
+        own.find_gates(unmeasured.model_copy(update={"folder": tmp_path}))
     missing = define(gates={"own": "rules:gone"}).model_copy(update={"folder": tmp_path})
     with pytest.raises(ConfigError, match=r"gates\.own\.0: the module rules has no function 'gone'"):
         own.find_gates(missing)
