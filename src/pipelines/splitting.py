@@ -78,17 +78,25 @@ def leave_gaps(member: NDArray[np.int8], times: pd.Series, config: PipelineConfi
 
 
 def check_parts(parts: Mapping[str, pd.DataFrame], config: PipelineConfig) -> None:
-    """Raise DataError where a part is too small, or holds one class only of a classification."""
+    """Raise DataError where a part is too small, or holds one class only, or none that can be learnt."""
     sizes = {name: len(rows) for name, rows in parts.items()}
     if min(sizes.values()) < FEWEST:
         raise DataError(
             f"{sum(sizes.values())} usable rows split into {sizes}; every part needs at least {FEWEST}.",
-            "Add data, or change `split` in the definition.",
+            "Add data, or change `split` in the definition"
+            + (f": its gap of {config.split.gap} leaves rows out." if config.split.gap else "."),
         )
     if config.task == "regression":
         return
+    known = set(parts["train"][config.data.target])
     for name, rows in parts.items():
         found = rows[config.data.target].unique()
+        if known.isdisjoint(found):
+            raise DataError(
+                f"The {name} part has no class of {config.data.target!r} that the training part has, as"
+                f" {found[0]!r}; all its rows would be errors.",
+                "Split at random, or by another column.",
+            )
         if len(found) < 2:
             raise DataError(
                 f"The {name} part holds one class only of {config.data.target!r}: {found[0]!r};"

@@ -154,6 +154,11 @@ def test_too_few_rows_are_a_data_error_with_the_sizes(by: str) -> None:
         split_rows(rows(list(range(12))), defined(by))
 
 
+def test_a_gap_that_takes_all_rows_is_named() -> None:
+    with pytest.raises(DataError, match="'train': 0.*its gap of 4000 days"):
+        split_rows(rows(list(range(1000))), defined(gap="4000 days"))
+
+
 def test_one_moment_cannot_be_split_by_time() -> None:
     with pytest.raises(DataError, match="at least 10"):
         split_rows(rows([3] * 200), defined())
