@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 # A fork ends by `_exit`: at a plain end DuckDB waits for threads that only the first process has.
 FORK = """
-import importlib, json, os, sys, traceback
+import json, os, sys, traceback
 
 def run(code, words):
     sys.argv[:] = ["-c", *words]
@@ -29,8 +29,7 @@ def run(code, words):
         return 1
     return 0
 
-for name in json.loads(sys.argv[1]):
-    importlib.import_module(name)
+exec(sys.argv[1])
 for line in sys.stdin:
     asked = json.loads(line)
     if "wait" in asked:
@@ -40,8 +39,6 @@ for line in sys.stdin:
         print(child, flush=True)
     else:
         os.chdir(asked["folder"])
-        os.environ.clear()
-        os.environ.update(asked["environment"])
         for number, path in enumerate((os.devnull, asked["out"], asked["err"])):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
         code = run(asked["code"], asked["words"])
@@ -71,35 +68,35 @@ class Child:
 
 
 class Forks:
-    """A process that has imported some modules, and forks itself when it is asked to."""
+    """A process that has run `imports` and forks itself when it is asked to; `folder` is for what is said."""
 
-    def __init__(self, folder: Path, *modules: str) -> None:
+    def __init__(self, folder: Path, imports: str, environment: dict[str, str] | None = None) -> None:
         self.folder, self.count = folder, 0
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        words = [sys.executable, "-c", FORK, json.dumps(modules)]
+        values = dict(os.environ) if environment is None else environment
+        values = {k: v for k, v in values.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        self.environment = values | {"PYTHONPATH": str(ROOT)}
+        words = [sys.executable, "-c", FORK, imports]
         self.process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment
         )
 
-    def start(
-        self, code: str, *words: object, folder: Path = ROOT, environment: dict[str, str] | None = None
-    ) -> Child:
+    def start(self, code: str, *words: object, folder: Path = ROOT) -> Child:
         """Run `code`, with `words` as its arguments, in `folder`."""
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
         out.touch()
         err.touch()
-        values = {**os.environ, "PYTHONPATH": str(ROOT)} if environment is None else environment
-        plain = {"code": code, "words": list(map(str, words)), "folder": str(folder), "environment": values}
-        return Child(int(self._ask(**plain, out=str(out), err=str(err))), out, err)
+        pid = self._ask(
+            code=code, words=list(map(str, words)), folder=str(folder), out=str(out), err=str(err)
+        )
+        return Child(int(pid), out, err)
 
     def wait(self, child: Child) -> Done:
         code, peak = map(int, self._ask(wait=child.pid).split())
         return Done(code, child.out.read_text(), child.err.read_text(), peak)
 
-    def run(self, code: str, *words: object, **where: Any) -> Done:
-        return self.wait(self.start(code, *words, **where))
+    def run(self, code: str, *words: object, folder: Path = ROOT) -> Done:
+        return self.wait(self.start(code, *words, folder=folder))
 
     def close(self) -> None:
         """End the process from which the others were forked."""

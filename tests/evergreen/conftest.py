@@ -50,9 +50,10 @@ Say = Callable[..., Said]
 @pytest.fixture(scope="session")
 def evergreen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evergreen]:
     """Call the command: `evergreen(folder, *words)`."""
-    forks = Forks(tmp_path_factory.mktemp("commands"), "evergreen.cli", "pipelines.registration", "pandas")
+    imports = "import evergreen.cli, pipelines.registration, pandas"
     code = "from evergreen.cli import main; main()"
-    yield lambda folder, *words: forks.run(code, *words, folder=folder, environment=environment())
+    forks = Forks(tmp_path_factory.mktemp("commands"), imports, environment())
+    yield lambda folder, *words: forks.run(code, *words, folder=folder)
     forks.close()
 
 

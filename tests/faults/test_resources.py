@@ -32,7 +32,7 @@ from tests.waiting import until
 
 SECONDS, GIGABYTES = 60, 2.0
 LONGEST_ANSWER = 1 << 21  # characters of a page or message
-NEEDED = ("tests.faults.frame", "pipelines.validation.measure", "deltalake", "duckdb", "pyarrow.parquet")
+NEEDED = "import tests.faults.frame, pipelines.validation.measure, deltalake, duckdb, pyarrow.parquet"
 CHILD = """
 import json, resource, sys
 from pathlib import Path
@@ -89,7 +89,7 @@ class Intake:
 
 @pytest.fixture(scope="module")
 def ingest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Intake]:
-    forks = Forks(tmp_path_factory.mktemp("said"), *NEEDED)
+    forks = Forks(tmp_path_factory.mktemp("said"), NEEDED)
     yield Intake(forks)
     forks.close()
 
