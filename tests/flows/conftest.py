@@ -9,12 +9,28 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from evergreen.processes import descendants
+from evergreen.stack import read_stack
+from pipelines.home import Home
+from tests.forking import ROOT, Forks
+
+if TYPE_CHECKING:
+    import psutil
+
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).parents[2]
+# What the command does before it imports a flow, and the flows.
+READY = """
+import sys
+from pathlib import Path
+from evergreen.console import prepare
+
+prepare(Path({home!r}), debug=False)
+import evergreen.cli, flows.monitoring, flows.serving, flows.training
+"""
 
 
 @dataclass(frozen=True)
@@ -23,6 +39,7 @@ class City:
 
     folder: Path
     log: str
+    forks: Forks
 
     @property
     def home(self) -> Path:
@@ -33,19 +50,11 @@ class City:
         return self.home / "rides" / "pipeline.yaml"
 
     def evergreen(self, *words: str) -> tuple[int, dict[str, Any]]:
-        """Run the command with --json; its exit code and answer."""
-        command = [str(BIN / "evergreen"), *words, "--json", "--home", str(self.home)]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            cwd=self.folder,
-            check=False,
-            env=environment(),
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        """Run the command with --json, in a process that has imported it; its exit code and answer."""
+        call = ["from evergreen.cli import main; main()", *words, "--json", "--home", str(self.home)]
+        done = self.forks.run(*call, folder=self.folder)
+        assert "Traceback" not in done.err, done.err
+        return done.code, json.loads(done.out)
 
 
 def environment() -> dict[str, str]:
@@ -56,30 +65,14 @@ def environment() -> dict[str, str]:
     return values
 
 
-def evergreen_processes() -> set[int]:
-    """Ids of processes that a stack of ours consists of."""
-    import psutil
-
-    words = (
-        "prefect server",
-        "prefect worker",
-        "mlflow server",
-        "pipelines.serving.server",
-        "gcs_server",
-        "raylet",
-        "training.driver",
-    )
-    return {
-        p.pid
-        for p in psutil.process_iter(["cmdline"])
-        if any(w in " ".join(p.info["cmdline"] or []) for w in words)
-    }
+def stack_processes(home: Path) -> list[psutil.Process]:
+    """All that the stack of a home consists of."""
+    return [one for process in read_stack(Home(home)).processes for one in descendants(process)]
 
 
 @pytest.fixture(scope="session")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     folder = tmp_path_factory.mktemp("a city with spaces")
-    before = evergreen_processes()
     with (folder / "demo.log").open("wb") as log:
         command = [sys.executable, "-m", "examples.demo", "--keep"]
         values = {**environment(), "PYTHONPATH": str(ROOT)}
@@ -93,14 +86,13 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
             check=False,
             env=values,
         )
-    text = (folder / "demo.log").read_text()
+    text, home = (folder / "demo.log").read_text(), folder / ".evergreen" / "demo"
     try:
         assert done.returncode == 0, text[-6000:]
-        yield City(folder, text)
+        forks = Forks(tmp_path_factory.mktemp("said"), READY.format(home=str(home)), environment())
+        yield City(folder, text, forks)
+        forks.close()
     finally:
-        subprocess.run(
-            [str(BIN / "evergreen"), "down", "--home", str(folder / ".evergreen" / "demo")],
-            check=True,
-            timeout=120,
-        )
-    assert evergreen_processes() <= before, "down left processes behind"
+        running = stack_processes(home)
+        subprocess.run([str(BIN / "evergreen"), "down", "--home", str(home)], check=True, timeout=120)
+    assert [one for one in running if one.is_running() and one.status() != "zombie"] == []

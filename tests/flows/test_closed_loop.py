@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.flows.conftest import BIN, City, environment
+from tests.flows.conftest import BIN, City, environment, stack_processes
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -66,14 +67,10 @@ def test_status_names_what_runs(city: City) -> None:
 def test_everything_listens_on_loopback_alone(city: City) -> None:
     import psutil
 
-    from tests.flows.conftest import evergreen_processes
-
-    ours = evergreen_processes()
-    family = ours | {c.pid for pid in ours for c in psutil.Process(pid).children(recursive=True)}
     open_ports = [
         c.laddr
-        for pid in family
-        for c in psutil.Process(pid).net_connections("inet")
+        for process in stack_processes(city.home)
+        for c in process.net_connections("inet")
         if c.status == psutil.CONN_LISTEN
     ]
     assert open_ports
@@ -134,7 +131,7 @@ def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:
     """
     slow = city.home / "rides" / "slow.yaml"
     text = city.definition.read_text().replace("pipeline: rides", "pipeline: rides-slow")
-    slow.write_text(text.replace("\ntraining:\n", "\ntraining:\n  epochs: 40\n  patience: 40\n"))
+    slow.write_text(text.replace("\ntraining:\n", "\ntraining:\n  epochs: 20\n  patience: 20\n"))
     command = [str(BIN / "evergreen"), "train", str(slow), "--home", str(city.home)]
     flow = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment()
@@ -149,7 +146,7 @@ def test_a_flow_killed_in_training_registers_one_version(city: City) -> None:
         row["epoch"]
         for row in read_lines(city.home / "pipelines" / "rides-slow" / "attempts" / answer["attempt"])
     ]
-    assert epochs == list(range(1, 41)), "every epoch once: the training went on, it was not begun again"
+    assert epochs == list(range(1, 21)), "every epoch once: the training went on, it was not begun again"
 
 
 def test_rollback_goes_back_and_is_remembered(city: City) -> None:
@@ -177,28 +174,23 @@ def test_the_report_is_one_page(city: City) -> None:
 
 
 def wait_for_epochs(attempts: Path, count: int, flow: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 200
-    while not any(len(read_lines(folder)) >= count for folder in attempts.glob("*")):
+    def begun() -> bool:
         assert flow.poll() is None, flow.stderr and flow.stderr.read()
-        assert time.monotonic() < deadline, "training did not begin"
-        time.sleep(0.05)
+        return any(len(read_lines(folder)) >= count for folder in attempts.glob("*"))
+
+    until(begun, 200)
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
-    import json
-
     path = folder / "progress.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def versions_in_mlflow(city: City, name: str) -> list[int]:
-    found = f"mlflow.MlflowClient().search_model_versions(\"name='{name}'\")"
-    code = f"import mlflow; print([int(v.version) for v in {found}])"
-    values = {**environment(), "MLFLOW_TRACKING_URI": city.evergreen("status")[1]["endpoints"]["mlflow"]}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=values
-    )
-    return [int(word) for word in done.stdout.strip().splitlines()[-1].strip("[]").split(",")]
+    url = city.evergreen("status")[1]["endpoints"]["mlflow"]
+    words = {"filter": f"name = '{name}'"}
+    found = httpx.get(f"{url}/api/2.0/mlflow/model-versions/search", params=words).raise_for_status().json()
+    return [int(version["version"]) for version in found["model_versions"]]
 
 
 ON_THE_CLUSTER = """
@@ -230,6 +222,5 @@ def test_large_files_are_read_by_tasks_on_the_cluster(city: City, tmp_path: Path
         "pipeline: p\ntask: regression\nmetric: rmse\ndata: {source: in, target: y}\n"
         "columns: {a: {type: category}, y: {type: number}}\nmodel: {kind: mlp}\n"
     )
-    words = [sys.executable, "-c", ON_THE_CLUSTER, str(city.home), str(definition), str(tmp_path / "home")]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, env=environment())
-    assert done.stdout.split() == ["True", "161", "22", "3", "1"], done.stderr
+    done = city.forks.run(ON_THE_CLUSTER, city.home, definition, tmp_path / "home")
+    assert done.out.split() == ["True", "161", "22", "3", "1"], done.err

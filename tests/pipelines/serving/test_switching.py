@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,15 @@ def test_versions_switch_under_load_and_no_request_is_lost_or_mixed(start: Any) 
     threads = [threading.Thread(target=ask) for _ in range(6)]
     for thread in threads:
         thread.start()
+
+    def answered(version: int, since: int) -> bool:
+        return any(answer.json()["version"] == version for answer in answers[since:])
+
+    until(lambda: answered(1, 0))
     for version in (2, 3, 2, 5):
-        time.sleep(0.2)
+        since = len(answers)
         service.want(version)
-        service.wait_for(version)
-    time.sleep(0.2)
+        until(functools.partial(answered, version, since))
     stop.set()
     for thread in threads:
         thread.join()

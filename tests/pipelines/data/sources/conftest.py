@@ -15,6 +15,12 @@ import httpx
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test has just written counts as whole, also where its last line has no end."""
+    monkeypatch.setattr("pipelines.data.sources.opening.SETTLED", 0.0)
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -2,14 +2,13 @@
 
 import gzip
 import pickle
-import threading
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from pipelines.config import Format
-from pipelines.data.sources import find_files, open_source, read_table
+from pipelines.data.sources import find_files, open_source, opening, read_table
 from pipelines.data.sources.source import local_source
 from pipelines.errors import DataError
 
@@ -92,13 +91,12 @@ def test_find_files(tmp_path: Path) -> None:
             find_files(source, tmp_path)
 
 
-def test_a_writer_that_pauses_is_waited_for(tmp_path: Path) -> None:
-    """The last cell is cut where it stands; half a second later it is whole, and the file another one."""
+def test_a_writer_that_pauses_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last cell is cut where it stands; after the pause it is whole, and the file another one."""
     path = tmp_path / "t.csv"
     path.write_text("a,y\nx,1\nye")
     source = local_source(path)
-    writer = threading.Timer(0.3, lambda: path.write_text("a,y\nx,1\nyes,2\n"))
-    writer.start()
+    monkeypatch.setattr(opening, "SETTLED", 1.0)
+    monkeypatch.setattr(opening.time, "sleep", lambda _seconds: path.write_text("a,y\nx,1\nyes,2\n"))
     with pytest.raises(DataError, match="still being written"), open_source(source, Format()) as reading:
         list(reading.tables())
-    writer.join()
