@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.config import PipelineConfig
 from pipelines.environment import module_hidden, set_environment
-from pipelines.evaluation.leakage import skill_alone
 from pipelines.evaluation.metrics import higher_is_better, score_metric
 from pipelines.evaluation.sampling import Sample
+from pipelines.leakage import skill_alone
 from pipelines.records import Importance
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from pipelines.evaluation.champion import Opponent
 from pipelines.evaluation.fairness import measure_fairness
 from pipelines.evaluation.footprint import same_answers
 from pipelines.evaluation.importance import measure_importances, shapley
-from pipelines.evaluation.leakage import skill_alone
 from pipelines.evaluation.plots import draw_plots
 from pipelines.evaluation.robustness import probe
 from pipelines.evaluation.sampling import Sample, draw_sample
 from pipelines.evaluation.slice_metrics import measure_slices
 from pipelines.evaluation.slices import check_conditions, named_slices, worst_slices
+from pipelines.leakage import skill_alone
 from pipelines.partition import Partition
 
 

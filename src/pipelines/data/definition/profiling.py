@@ -264,7 +264,8 @@ def leave_out(
         for c in columns.values()
         if c.role == "feature" and c.type in {"number", "category"}
     }
-    reasons = find_leaks(candidates, target)
+    reasons, doubted = find_leaks(candidates, target)
+    columns |= {name: columns[name].model_copy(update={"why": why}) for name, why in doubted.items()}
     if timestamp is not None:
         for name in candidates:
             if (

@@ -98,6 +98,19 @@ def test_leaks_of_a_class(tmp_path: Path) -> None:
     assert roles(result)["x"] == "feature"
 
 
+def test_a_column_that_tells_much_is_no_leak(tmp_path: Path) -> None:
+    """As carats of a diamond's price, petals of one of three irises; what tells nearly all is asked about."""
+    carat = np.exp(X / 2)
+    honest, _ = propose(tmp_path, carat * np.exp(RNG.normal(scale=0.15, size=N)), carat=carat)
+    assert roles(honest)["carat"] == "feature"
+    close, _ = propose(tmp_path, X + RNG.normal(scale=0.2, size=N))
+    [x] = [column for column in close.columns if column.name == "x"]
+    assert (x.role, "is it known when a prediction is asked for?" in x.why) == ("feature", True)
+    kinds = np.repeat(["setosa", "versicolor", "virginica"], [N // 4, N // 4, N // 2])
+    petals = (kinds != "setosa") * 10 + X
+    assert roles(propose(tmp_path, kinds, petals=petals)[0])["petals"] == "feature"
+
+
 @pytest.mark.parametrize(
     ("target", "asked", "error", "said"),
     [
