@@ -67,4 +67,5 @@ def judge_freshness(evaluation: Evaluation, most: timedelta) -> GateVerdict:
 
 
 def days(age: timedelta) -> str:
-    return f"{age / timedelta(days=1):.3g} days"
+    number = age / timedelta(days=1)
+    return f"{number:,.0f} days" if abs(number) >= 100 else f"{number:.3g} days"
