@@ -74,6 +74,8 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ("gates:\n", "evaluation: {metrics: [own:mae]}\ngates:\n", 16, ["evaluation: two metrics", "'mae'"]),
         ("gates:\n", "evaluation: {metrics: [mae]}\ngates:\n", 16, ["evaluation.metrics.0"]),
         ("task: regression\n", "", 1, ["task: Field required"]),
+        ("split:\n", "training: {gpus: 1.5}\nsplit:\n", 14, ["training.gpus: ", "or whole ones"]),
+        ("split:\n", "training: {gpus: -1}\nsplit:\n", 14, ["training.gpus"]),
         ("split:\n", "splitt:\n", 14, ["splitt: there is no such key"]),
         ("  by: time\n", "  by: time\n  tset: 0.2\n", 16, ["split.tset: there is no such key"]),
         ("  by: time\n", "  by: time\n  test: 1.5\n", 16, ["split.test: ", "less than 1", "found 1.5"]),

@@ -175,6 +175,12 @@ def test_a_part_with_one_class_only_is_named(where: slice, part: str) -> None:
         split_rows(frame, defined(task="binary"))
 
 
+def test_a_part_of_classes_never_learnt_is_named() -> None:
+    frame = rows(list(range(200))).assign(y=[f"{day // 100}{day % 2}" for day in range(200)])
+    with pytest.raises(DataError, match="The test part has no class of 'y' that the training part has"):
+        split_rows(frame, defined(task="multiclass", validation=0.3, test=0.4))
+
+
 def test_the_table_is_left_as_it_was() -> None:
     frame = rows(list(range(100)))
     before = frame.copy()

@@ -106,7 +106,7 @@ class Training(Section):
     """
 
     workers: Annotated[int | Auto | tuple[int, int], BeforeValidator(as_range)] = "auto"
-    gpus: float | Auto = "auto"
+    gpus: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Auto = "auto"
     strategy: Literal["auto", "ddp", "fsdp"] = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compile: bool | Auto = "auto"
@@ -149,6 +149,13 @@ class Training(Section):
                 "batch_size": batch if self.batch_size == "auto" else self.batch_size,
             }
         )
+
+    @field_validator("gpus")
+    @classmethod
+    def part_or_whole(cls, gpus: float | str) -> float | str:
+        if not isinstance(gpus, str) and gpus > 1 and gpus % 1:
+            raise ValueError("expected auto, a fraction of one, or whole ones")
+        return gpus
 
     @field_validator("workers")
     @classmethod

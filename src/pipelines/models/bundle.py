@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,9 @@ TRUSTED = [
 
 ESTIMATORS = ("linear", "gradient_boosting")
 FEATURES = "features.skops"
-PIECE = 16_384  # rows that a network answers at once
+# Rows that a network answers at once; of many columns as many as have so many numbers, each of which becomes
+# a few hundred bytes: 0.6 GB in all.
+PIECE, NUMBERS, FEWEST = 16_384, 2**20, 64
 
 
 class Description(BaseModel):
@@ -82,6 +85,11 @@ class Description(BaseModel):
     @property
     def numbers(self) -> int:
         return len(self.bins)
+
+    @property
+    def piece(self) -> int:
+        """Rows that a network answers at once: what its layers make of more might not fit into memory."""
+        return max(FEWEST, min(PIECE, NUMBERS // math.prod(self.shape)))
 
     @property
     def network(self) -> bool:
@@ -169,8 +177,8 @@ class Bundle:
         import torch
 
         with torch.inference_mode():
-            pieces = [self.estimator(rows).double() for rows in torch.split(torch.from_numpy(matrix), PIECE)]
-            outputs = torch.cat(pieces)
+            pieces = torch.split(torch.from_numpy(matrix), self.description.piece)
+            outputs = torch.cat([self.estimator(rows).double() for rows in pieces])
             if self.description.classes:
                 outputs = outputs.softmax(dim=-1)
             combined: NDArray[np.float64] = (outputs.mean(dim=1) if outputs.ndim == 3 else outputs).numpy()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.config import PipelineConfig
-from pipelines.errors import ConfigError, writing
+from pipelines.errors import ConfigError, DataError, writing
 from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
@@ -203,8 +204,13 @@ def describe_model(
 
 
 def spread(target: pd.Series) -> float:
-    """The standard deviation of the target; 1 where it is none but rounding."""
+    """The standard deviation of the target; 1 where it is none but rounding. Raises DataError."""
     deviation = float(target.std())
+    if not math.isfinite(deviation):
+        raise DataError(
+            f"The target {target.name!r} goes from {target.min():.3g} to {target.max():.3g}: too far.",
+            "If that stands for a missing value, name it in data.format.missing.",
+        )
     return deviation if deviation > 1e-9 * abs(float(target.mean())) else 1.0
 
 

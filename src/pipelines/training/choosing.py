@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MARGIN = 0.01  # of the best loss, which a simpler model may be worse by
 CANDIDATES = ("linear", "gradient_boosting", "tabm")
 START_SECONDS = 5.0  # which another worker for the refit takes to start
+MOST_CLASSES = 20  # of more, boosting would have too few of MOST_TREES for each
 MOST_ROWS = 5_000_000  # that scikit-learn gets: it copies them as float64, in memory
 
 
@@ -43,11 +44,12 @@ def fit_candidates(job: FitJob) -> list[Fitted]:
 
 
 def candidates(job: FitJob) -> list[str]:
-    """The kinds that can learn what is asked from so many rows."""
+    """The kinds that can learn what is asked from so many rows, in a time that is worth it."""
     import numpy as np
 
     many = len(np.load(job.arrays / "y.npy", mmap_mode="r")) > MOST_ROWS
-    kinds = [kind for kind in CANDIDATES if kind in NETWORKS or not many]
+    left_out = {"gradient_boosting"} if len(job.description.classes) > MOST_CLASSES else set()
+    kinds = [kind for kind in CANDIDATES if kind in NETWORKS or not (many or kind in left_out)]
     return [kind for kind in kinds if supports(kind, job.description.model, job.training)]
 
 

@@ -10,6 +10,7 @@ from pipelines.training.job import FitJob
 
 # More than scikit-learn's 100, and slower (`model.shrinkage`): the validation part says when to stop.
 MOST_ITERATIONS = 1000
+MOST_TREES = 3000  # where boosting is one try of several: each class of many takes one in each round
 PATIENCE = 20
 MOST_CATEGORIES = 255  # that a histogram tells apart
 # Losses of `training.loss` under scikit-learn's names.
@@ -59,7 +60,7 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], number: int, **settings:
         max_leaf_nodes=asked.leaves,
         min_samples_leaf=asked.leaf_rows,
         l2_regularization=asked.penalty or 0.0,
-        max_iter=job.rounds[number] if job.rounds else MOST_ITERATIONS,
+        max_iter=job.rounds[number] if job.rounds else most_rounds(job.description),
         early_stopping=watched,
         n_iter_no_change=PATIENCE,
         categorical_features=categorical(job.description),
@@ -69,6 +70,14 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], number: int, **settings:
     seen = data["y_validation"] >= 0 if job.description.classes else slice(None)
     held = {"X_val": data["x_validation"][seen], "y_val": data["y_validation"][seen]} if watched else {}
     return model.fit(data["x"], data["y"], sample_weight=data["weight"], **held)
+
+
+def most_rounds(description: Description) -> int:
+    """Rounds at most, fewer of many classes unless boosting was asked for: minutes are spent on them."""
+    classes = len(description.classes)
+    if classes <= 2 or description.model.kind == "gradient_boosting":
+        return MOST_ITERATIONS
+    return min(MOST_ITERATIONS, max(1, MOST_TREES // classes))
 
 
 def best_round(model: Any) -> int:

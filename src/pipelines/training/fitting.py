@@ -75,7 +75,7 @@ def trend_helps(config: PipelineConfig, rows: Partition, folder: AttemptFolder) 
     for trend in (False, True):
         place = folder.root / "trend" / str(trend)
         description = prepare_arrays(config, some, TRAIN, place / "arrays", trend)
-        plain = description.model.model_copy(update={"kind": "gradient_boosting", "quantiles": []})
+        plain = description.model.model_copy(update={"quantiles": []})
         probe = FitJob(
             name="trend",
             root=folder.root,

@@ -31,7 +31,6 @@ from pipelines.training.placing import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-VALIDATION_ROWS = 65_536  # of a piece: the outputs of all rows at once may not fit
 BEST = "best.json"
 
 
@@ -204,7 +203,7 @@ class Loop:
         )
         losses, found = [], []
         with torch.no_grad():
-            for rows in torch.split(mine, VALIDATION_ROWS):
+            for rows in torch.split(mine, self.description.piece):
                 x, y = self.rows.take_validation(rows)
                 outputs = self.network(x)
                 losses.append(self.judged_of(outputs, y))

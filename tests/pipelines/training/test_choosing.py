@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import skops.io
 
-from pipelines.models.bundle import TRUSTED, Bundle, load_bundle
-from pipelines.training.choosing import choose
-from pipelines.training.estimators import PATIENCE
+from pipelines.config import Model, Training
+from pipelines.models.bundle import TRUSTED, Bundle, Description, load_bundle
+from pipelines.training.choosing import candidates, choose
+from pipelines.training.estimators import PATIENCE, most_rounds
 from pipelines.training.folder import AttemptFolder
-from pipelines.training.job import Fitted
+from pipelines.training.job import FitJob, Fitted
 
 EASY = {"epochs": 12, "batch_size": 32, "refit": False}
 
@@ -53,6 +54,30 @@ BASE = 1 + 0.5 * np.random.default_rng(1).random(1000)
 )
 def test_the_simplest_that_is_as_good(tmp_path: Path, losses: dict[str, Any], taken: str) -> None:
     assert choose([fitted(tmp_path, kind, values) for kind, values in losses.items()]).kind == taken
+
+
+def test_boosting_of_many_classes_is_cut_short_unless_it_was_asked_for(tmp_path: Path) -> None:
+    np.save(tmp_path / "y.npy", np.zeros(10))
+    rounds, tried = [], []
+    for classes, asked in ((2, "auto"), (10, "auto"), (30, "auto"), (30, "gradient_boosting")):
+        names = [str(number) for number in range(classes)]
+        described = Description(
+            kind="gradient_boosting",
+            task="multiclass",
+            target="y",
+            timestamp=None,
+            types={},
+            classes=names,
+            bins=[],
+            cardinalities=[],
+            model=Model(kind=asked),
+        )
+        place = {"root": tmp_path, "arrays": tmp_path, "place": tmp_path}
+        job = FitJob(name="a", description=described, metric="accuracy", training=Training(), **place)
+        rounds.append(most_rounds(described))
+        tried.append(candidates(job))
+    assert rounds == [1000, 300, 100, 1000]
+    assert ["gradient_boosting" in kinds for kinds in tried[:3]] == [True, True, False]
 
 
 def loaded(trained: Any) -> Bundle:

@@ -165,6 +165,8 @@ def bounds(numbers: pd.Series[Any]) -> tuple[float, float, int]:
     if set(numbers.unique()) <= {0.0, 1.0}:
         return 0.0, 1.0, 0
     low, high = float(numbers.quantile(0.005)), float(numbers.quantile(0.995))
+    if not math.isfinite(1e3 * max(high, -low)):  # the largest number there is, for `missing`
+        return float(numbers.min()), float(numbers.max()), 0
     width = high - low
     usual = numbers[(numbers >= low - 4 * width) & (numbers <= high + 4 * width)] if width else numbers
     if len(usual) < 0.998 * len(numbers):
