@@ -84,7 +84,8 @@ def group_slices(column: pd.Series) -> Iterator[Slice]:
         yield from quarters(column)
     else:
         for value in column.value_counts().index[:MOST_GROUPS]:
-            yield Slice(f"{column.name} = {value}", (column == value).to_numpy(bool, na_value=False))
+            said = str(value).removesuffix(".0") if pd.api.types.is_numeric_dtype(column) else value
+            yield Slice(f"{column.name} = {said}", (column == value).to_numpy(bool, na_value=False))
 
 
 def quarters(column: pd.Series) -> Iterator[Slice]:

@@ -42,6 +42,8 @@ def test_named_slices_are_groups_quarters_and_conditions(draw_rows: Any) -> None
     assert found["kind is missing"] == 10
     assert sum(n for name, n in found.items() if name.startswith("kind")) == 600
     assert [n for name, n in found.items() if name.startswith("x from")] == [150] * 4
+    whole = named_slices(pd.DataFrame({"beds": [2.0, 2.0, 1.5]}), ["beds"])
+    assert [part.name for part in whole] == ["beds = 2", "beds = 1.5"]
     assert found["x > 0 and z > 0"] == int(((rows["x"] > 0) & (rows["z"] > 0)).sum())
 
 

@@ -136,8 +136,8 @@ def test_odd_values_do_not_break_it() -> None:
     assert "\x1b" not in page
     assert "<script" not in page
     assert "6 of 50 classes" in page
-    assert "80 smaller ones are left out" in page
-    assert "175 columns that matter less are left out" in page
+    assert "Smaller ones that are left out: 80." in page
+    assert "Columns that matter less and are left out: 175." in page
     assert '="nan' not in page
     assert '="inf' not in page
 
