@@ -12,7 +12,7 @@ import typer
 from evergreen import views
 from evergreen.approval import approve, reject
 from evergreen.audit import audit
-from evergreen.console import EXIT_CODES, Answer, command, err, out, require_stack, run_command
+from evergreen.console import EXIT_CODES, Answer, command, err, harmless, out, require_stack, run_command
 from evergreen.data import data
 from evergreen.explain import explain
 from evergreen.history import history
@@ -124,6 +124,11 @@ def train(
     return answer, lambda: views.show_outcome(outcome), EXIT_CODES[outcome.status]
 
 
+def person(by: str | None) -> str:
+    """Who decides: as given, else the operating system's user."""
+    return harmless(by or "").strip() or getpass.getuser()
+
+
 @command(app)
 def deploy(
     pipeline: Pipeline,
@@ -135,7 +140,7 @@ def deploy(
     name = known(pipeline)
     from flows.serving import deploy as flow
 
-    champion = flow(name, version=version, reason=reason, by=by or getpass.getuser())
+    champion = flow(name, version=version, reason=reason, by=person(by))
     answer = {"pipeline": name, "version": champion.version if champion else None}
     words = (
         f"Version {champion.version} of {name} is champion."
@@ -156,7 +161,7 @@ def rollback(
     name = known(pipeline)
     from flows.serving import rollback as flow
 
-    champion = flow(name, version=version, reason=reason, by=by or getpass.getuser())
+    champion = flow(name, version=version, reason=reason, by=person(by))
     answer: dict[str, Any] = {"pipeline": champion.pipeline, "version": champion.version}
     words = f"Version {champion.version} of {champion.pipeline} is champion again."
     return answer, lambda: out.print(words), 0

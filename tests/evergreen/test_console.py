@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from evergreen import console
+from evergreen.cli import person
 from pipelines.progress import EpochLog, epoch_table
 
 LOG = logging.getLogger("evergreen")
@@ -69,3 +70,10 @@ def test_the_table_of_epochs_has_the_last_ones() -> None:
     assert "| mlp | 7 | 0.5 | 0.25 | 4.25 | 812,000 | 1.00 |" in table
     assert "| mlp | 2 |" not in table
     assert table.endswith("The last 5 of 7 epochs.")
+
+
+def test_no_control_character_reaches_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console.Terminal().print("\x1b[31mred\u202e\nnext", markup=False)
+    assert capsys.readouterr().out == "[31mred\nnext\n"
+    assert person("A\u200bda ") == "Ada"
+    assert person("\u200b") == person(None) != ""
