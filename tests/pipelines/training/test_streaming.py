@@ -59,7 +59,7 @@ def test_a_streamed_training_sees_each_row_once_an_epoch_and_learns_as_much(
     cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Any, define: Any
 ) -> None:
     monkeypatch.setattr(streaming, "BLOCK", 1)  # so that each file is a block
-    home, training = Home(tmp_path), {"epochs": 8, "half_life": "60 days", "learning_rate": 0.01}
+    home, training = Home(tmp_path), {"epochs": 5, "half_life": "60 days", "learning_rate": 0.02}
     training |= {"batch_size": 64, "refit": False}  # a refit is the same once more
     snapshot = keep_in_files(table(1_500), home)
     held, kept, _ = fit(home, define(training={**training, "workers": 0}, split={"by": "random"}), snapshot)

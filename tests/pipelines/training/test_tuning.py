@@ -99,7 +99,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     space = {"width": [8, 24], "depth": [1, 2], "learning_rate": rates}
     from pipelines.training.trial_hooks import FEWEST
 
-    config, attempt, folder = plan(tuning={"trials": 7, "concurrent": 1, "space": space})
+    config, attempt, folder = plan(tuning={"trials": 5, "concurrent": 1, "space": space})
     first = drive(folder)
     while len(ended(folder)) < 2:
         assert first.poll() is None, folder.log.read_text()
@@ -107,19 +107,19 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     before, begun = ended(folder), {t.number: t for t in read_trials(folder.trials)}
-    assert len(before) < 7
+    assert len(before) < 5
     assert not folder.tuned.exists()
 
     assert drive(folder).wait(timeout=200) == 0, folder.log.read_text()
     after = ended(folder)
-    assert sorted(after) == list(range(7))
+    assert sorted(after) == list(range(5))
     assert {number: after[number] for number in before} == before
     assert {n: after[n].settings for n in begun} == {n: t.settings for n, t in begun.items()}
-    assert len({json.dumps(t.settings) for t in after.values()}) == 7
+    assert len({json.dumps(t.settings) for t in after.values()}) == 5
     best = best_trial(list(after.values()))
     assert best is not None
     trained = json.loads(folder.result.read_text())
-    assert (trained["details"]["trials"], trained["details"]["best_trial"]) == (7, best.number)
+    assert (trained["details"]["trials"], trained["details"]["best_trial"]) == (5, best.number)
     model = json.loads((folder.bundle / "model.json").read_text())["model"]
     assert {name: model[name] for name in ("width", "depth", "dropout")} == {
         name: best.settings[name] for name in ("width", "depth", "dropout")
@@ -130,7 +130,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert {t.settings["learning_rate"] for t in failed} == {1e30}
     assert all("loss" in str(t.reason) for t in failed)
     told = [row for row in folder.read_epochs() if row["model"] == "tuning"]
-    assert told[-1]["epoch"] == told[-1]["epochs"] == 7
+    assert told[-1]["epoch"] == told[-1]["epochs"] == 5
     assert any(path.name.startswith("trial-") for path in folder.usage.iterdir())
     assert list(folder.candidates.glob("trial-*")) == []
 
