@@ -163,10 +163,12 @@ def test_a_model_deleted_whole_counts_on_where_the_ledger_is(logged: Logged) -> 
     client.delete_registered_model("trips")
 
 
-def test_two_versions_and_their_aliases(logged: Logged, train: Any, define: Any, table: Any) -> None:
+def test_two_versions_and_their_aliases(logged: Logged) -> None:
     one = register_version(logged.home, logged.run_id, logged.attempt).version
-    other = Logged(train(logged.home, define("binary", model={"kind": "gradient_boosting"}), table(420)))
-    version = register_version(other.home, other.run_id, other.attempt)
+    attempt = logged.attempt.model_copy(update={"id": "trips-other"})
+    found = logged.evaluation, logged.verdicts
+    run = log_attempt(logged.config, logged.home, logged.trained, attempt, *found)
+    version = register_version(logged.home, run, attempt)
     assert version.version == one + 1
     for champion, previous in ((version.version, one), (one, version.version)):
         point_aliases(logged.home, "trips", champion, previous)
@@ -209,13 +211,14 @@ def test_a_fetched_model_is_the_one_that_was_trained(logged: Logged, elsewhere: 
 def test_a_file_changed_in_mlflow_is_refused(logged: Logged, elsewhere: TrainedModel) -> None:
     version = register_version(logged.home, logged.run_id, logged.attempt).version
     served = fetch_model(logged.home, "trips", version, elsewhere)
-    [kept] = [
+    kept = [  # of this run, and of the other one that has logged the same model
         path
         for path in (logged.home.mlflow / "artifacts").rglob("estimator.skops")
         if path.read_bytes() == (Path(logged.trained.folder) / "estimator.skops").read_bytes()
     ]
-    content = kept.read_bytes()
-    kept.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    content = kept[0].read_bytes()
+    for path in kept:
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     fetch_model(logged.home, "trips", version, elsewhere)  # the verified copy serves on
     (Path(served.folder) / "estimator.skops").unlink()
     with pytest.raises(ModelUnusable, match=r"estimator.skops differ"):
@@ -223,7 +226,8 @@ def test_a_file_changed_in_mlflow_is_refused(logged: Logged, elsewhere: TrainedM
     with pytest.raises(ModelUnusable, match=r"estimator.skops differ"):
         mlflow.pyfunc.load_model(f"models:/trips/{version}")
     assert fetch_model(logged.home, "trips", version, logged.trained) == served  # its attempt still has it
-    kept.write_bytes(content)
+    for path in kept:
+        path.write_bytes(content)
 
 
 def test_a_version_that_is_not_there(logged: Logged, elsewhere: TrainedModel) -> None:
