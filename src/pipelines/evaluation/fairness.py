@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
 from pipelines.evaluation.sampling import Sample
-from pipelines.evaluation.slices import group_slices
+from pipelines.evaluation.slices import MOST_GROUPS, group_slices
 from pipelines.records import GroupFairness, GroupRates, Rate
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFr
     truth = (target.astype(str) == name.removeprefix("p_")).to_numpy()
     said = (predictions["prediction"].astype(str) == name.removeprefix("p_")).to_numpy()
     chance = predictions[name].to_numpy("float64")
-    groups = [rate_group(part.name, part.mask, truth, said, chance) for part in group_slices(group)]
+    most = max(MOST_GROUPS, int((group.value_counts() >= LEAST_ROWS).sum()))  # all that are compared
+    groups = [rate_group(part.name, part.mask, truth, said, chance) for part in group_slices(group, most)]
     large = [one for one in groups if one.rows >= LEAST_ROWS]
     return GroupFairness(
         column=str(group.name),

@@ -73,8 +73,8 @@ def unreadable(condition: str, why: str, rows: pd.DataFrame) -> ConfigError:
     )
 
 
-def group_slices(column: pd.Series) -> Iterator[Slice]:
-    """A slice for each of the most frequent values, or each quarter of numbers or times, and one of none."""
+def group_slices(column: pd.Series, most: int = MOST_GROUPS) -> Iterator[Slice]:
+    """A slice for each of the `most` frequent values, or quarter of numbers or times, and one of none."""
     import pandas as pd
 
     if column.isna().any():
@@ -83,7 +83,7 @@ def group_slices(column: pd.Series) -> Iterator[Slice]:
     if time or (pd.api.types.is_numeric_dtype(column) and column.nunique() > MOST_GROUPS):
         yield from quarters(column)
     else:
-        for value in column.value_counts().index[:MOST_GROUPS]:
+        for value in column.value_counts().index[:most]:
             said = str(value).removesuffix(".0") if pd.api.types.is_numeric_dtype(column) else value
             yield Slice(f"{column.name} = {said}", (column == value).to_numpy(bool, na_value=False))
 

@@ -51,7 +51,8 @@ def asked(groups: GroupFairness, gate: FairnessGate) -> list[tuple[Rate | None, 
 def judge_rate(column: str, rate: Rate | None, bound: Bound, level: float) -> tuple[Verdict, str]:
     wanted = f"{'at least' if bound.least else 'at most'} {number(bound.value)}"
     if rate is None:
-        words = f"{column}: no two groups have rows enough for a {bound.words} ({wanted} is wanted)."
+        lacks = "no two groups have rows enough" + (", or nobody is selected," if bound.least else "")
+        words = f"{column}: {lacks} for a {bound.words} ({wanted} is wanted)."
         return "inconclusive", words
     width = -NORMAL.inv_cdf(level) * rate.error
     low, high = rate.value - width, rate.value + width

@@ -152,6 +152,13 @@ def test_groups_are_compared_by_what_they_get(draw_rows: Any) -> None:
     assert found.odds_difference.error == pytest.approx(np.sqrt(0.25 / 44 + (102 * 2) / 104**3), rel=1e-6)
 
 
+def test_every_group_of_enough_rows_is_compared(draw_rows: Any) -> None:
+    sample = draw_rows("binary", rows=1000)
+    group = pd.Series([f"n{i // 40}" for i in range(1000)], name="nation")
+    found = measure_fairness(group, sample.target, sample.answers)
+    assert len(found.groups) == 25
+
+
 def test_one_group_alone_is_compared_with_nothing(draw_rows: Any) -> None:
     sample = draw_rows("binary")
     found = measure_fairness(pd.Series(["f"] * 600, name="sex"), sample.target, sample.answers)
