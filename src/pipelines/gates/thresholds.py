@@ -46,7 +46,7 @@ def judge_calibration(evaluation: Evaluation, gate: CalibrationGate) -> GateVerd
 
 def judge_bounds(name: str, evaluation: Evaluation, metric: str, bounds: Bounds) -> GateVerdict:
     interval, rows = evaluation.intervals.get(metric), evaluation.rows
-    if interval is None:
+    if interval is None or not math.isfinite(interval.high - interval.low):
         found = f"{metric} could not be computed on {rows:,} test rows."
         return GateVerdict(name=name, verdict="inconclusive", reason=found)
     verdict = within(interval, rows, bounds)

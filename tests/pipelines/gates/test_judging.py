@@ -112,6 +112,7 @@ def test_a_threshold_that_the_rows_cannot_tell_says_how_many_would() -> None:
     assert "No number of rows" in reason(9.75, 100)
     assert "No number of rows" in reason(9.75 + 2e-15, 100)  # nor where rounding tells them apart
     assert "about 30 would be needed" in reason(20.0, 12)
+    assert "could not be computed" in reason(float("nan"), 100)  # of targets of 1e300, say
 
 
 @pytest.mark.parametrize(
