@@ -155,7 +155,7 @@ def test_too_few_rows_are_a_data_error_with_the_sizes(by: str) -> None:
 
 
 def test_a_gap_that_takes_all_rows_is_named() -> None:
-    with pytest.raises(DataError, match="'train': 0.*its gap of 4000 days"):
+    with pytest.raises(DataError, match=r"'train': 0.*its gap of 4000 days"):
         split_rows(rows(list(range(1000))), defined(gap="4000 days"))
 
 
