@@ -13,6 +13,7 @@ from pipelines.markdown import make_visible
 from pipelines.records import Task
 
 METRICS: dict[Task, str] = {"regression": "rmse", "binary": "auc", "multiclass": "accuracy"}
+FEW = 100  # rows, of which a fifth may be less than the ten that a part needs
 WINDOWS = ((30, "30 days"), (7, "7 days"), (1, "1 day"))
 
 TEMPLATE = """\
@@ -48,8 +49,8 @@ validation:
 
 split:
   by: {split:<22}# {split_why}
-  validation: 0.2           # stops the training in time
-  test: 0.2                 # judges the model; never seen in training
+  validation: {share}           # stops the training in time
+  test: {share}                 # judges the model; never seen in training
 
 # auto tries linear, gradient_boosting and tabm (a network), and takes the simplest that is as good as the
 # best. Or one of these, or mlp, or module:function that builds a torch module.
@@ -109,6 +110,7 @@ def render(profile: Profile, data: dict[str, str], file: str, name: str) -> str:
         checks="\n".join(check_lines(profile)),
         split="time" if by_time else "random",
         split_why="the newest rows judge the model, as in use" if by_time else "there is no time column",
+        share=0.2 if profile.rows >= FEW else 0.3,
         half_life=half_life_line(profile),
         slice=slice_of(profile),
         threshold=threshold(profile),

@@ -156,6 +156,17 @@ def test_awkward_names_and_few_rows(tmp_path: Path) -> None:
     assert any("Only 30 rows" in warning for warning in result.warnings)
 
 
+def test_of_few_rows_more_are_held_back_and_the_largest_number_has_bounds(tmp_path: Path) -> None:
+    shares = []
+    for rows in (60, 120):
+        x = RNG.normal(size=rows)
+        most = np.where(np.arange(rows) % 5 == 0, 1.7e308, x)
+        pd.DataFrame({"x": x, "most": most, "y": x**2}).to_csv(tmp_path / "few.csv", index=False)
+        init_definition(str(tmp_path / "few.csv"), "y", None, tmp_path / "few.yaml")
+        shares.append(load_config(tmp_path / "few.yaml").split.test)
+    assert shares == [0.3, 0.2]
+
+
 def test_a_definition_that_was_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yaml").write_text("mine")
     result, _ = propose(tmp_path, X + RNG.normal(size=N))
