@@ -12,8 +12,10 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else "Evergreen needs Python 3.11 to 3.13, found %d.%d: make PYTHON=/path/to/python3.12" % v)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --upgrade -c constraints.txt torch
-	$(BIN)/python -m pip install -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --no-compile --upgrade -c constraints.txt torch
+	$(BIN)/python -m pip install --no-compile -c constraints.txt -e '.[dev]'
+	@# On all cores; pip uses one. Some packages bring templates that are no Python.
+	$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	touch $@
 
 demo: install
