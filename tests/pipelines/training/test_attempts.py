@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,8 +25,9 @@ from pipelines.records import Attempt, TrainedModel
 from pipelines.training.attempts import fit_model, plan_attempt
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.processes import is_locked, warm_up
+from tests.waiting import until
 
-EPOCHS = 100  # long enough for a second caller to start meanwhile, at some 30 ms each
+EPOCHS = 60
 Plan = Callable[..., tuple[PipelineConfig, Attempt]]
 
 
@@ -64,9 +64,11 @@ def raw_epochs(attempt: Attempt) -> list[int]:
 
 
 def wait_for_epochs(attempt: Attempt, count: int, alive: Callable[[], bool]) -> None:
-    while len(raw_epochs(attempt)) < count:
+    def told() -> bool:
         assert alive()
-        time.sleep(0.01)
+        return len(raw_epochs(attempt)) >= count
+
+    until(told, 200)
 
 
 def driver_of(attempt: Attempt) -> int:
@@ -139,7 +141,8 @@ from pipelines.config import PipelineConfig
 from pipelines.records import Attempt
 from pipelines.training.attempts import fit_model
 spec = json.loads(Path(sys.argv[1]).read_text())
-fit_model(PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"]))
+config, attempt = PipelineConfig.model_validate(spec["config"]), Attempt.model_validate(spec["attempt"])
+fit_model(config, attempt, [lambda _rows: Path(sys.argv[1]).with_name("follows").touch()])
 """
 
 
@@ -166,12 +169,14 @@ def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(
     caller.wait()
     assert is_locked(lock)
 
+    os.kill(driver, signal.SIGSTOP)  # until somebody follows it, however long that takes to start
+    follows = Path(attempt.folder).with_name("follows")
+    follows.unlink(missing_ok=True)
     second = call_elsewhere(config, attempt)
-    told = len(raw_epochs(attempt))
-    wait_for_epochs(attempt, told + 1, lambda: is_locked(lock))
+    until(follows.exists)
     assert driver_of(attempt) == driver  # attached: no second driver
-    wait_until_following(second)
     second.send_signal(signal.SIGINT)
+    os.kill(driver, signal.SIGCONT)
     assert second.wait() != 0
     assert not is_locked(lock)
     assert not (Path(attempt.folder) / "result.json").exists()
@@ -181,15 +186,6 @@ def test_a_killed_caller_leaves_the_training_and_an_interrupted_one_stops_it(
     assert [e["epoch"] for e in AttemptFolder.of(attempt).read_epochs()] == list(range(1, EPOCHS + 1))
     assert trained.details == undisturbed[2].details
     assert is_same_model(trained, undisturbed[2])
-
-
-def wait_until_following(caller: subprocess.Popen[bytes]) -> None:
-    """Python's own signal handling is up once the interpreter sleeps in its loop; imports take longer."""
-    import psutil
-
-    process = psutil.Process(caller.pid)
-    while process.status() != psutil.STATUS_SLEEPING:
-        time.sleep(0.01)
 
 
 def test_a_driver_that_hangs_is_ended_and_said(plan: Plan) -> None:
