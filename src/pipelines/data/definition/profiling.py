@@ -71,6 +71,7 @@ def profile_table(
     warnings += said + doubtful
     assign_roles(columns, values, frame, fmt, (target, timestamp, task))
     columns = leave_out(columns, values, values[target], timestamp)
+    check_features(columns, timestamp)
     future = timestamp is not None and is_ahead(values[timestamp])
     if future:
         warnings.append(f"{timestamp} has rows dated ahead of the clock: future is null, so they are let in.")
@@ -91,6 +92,13 @@ def profile_table(
         future=future,
         ambiguous=bool(doubtful),
     )
+
+
+def check_features(columns: dict[str, ColumnProfile], timestamp: str | None) -> None:
+    """Raise DataError, with the reason of each column, where there is nothing to learn from."""
+    if timestamp is None and all(c.role != "feature" for c in columns.values()):
+        why = "; ".join(f"{c.name}: {c.why}" for c in columns.values() if c.role == "unused")[:1000]
+        raise DataError(f"No column is left to learn from. {why}.", "Add columns that tell something.")
 
 
 def assign_roles(

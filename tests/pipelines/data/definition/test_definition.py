@@ -167,6 +167,12 @@ def test_of_few_rows_more_are_held_back_and_the_largest_number_has_bounds(tmp_pa
     assert shares == [0.3, 0.2]
 
 
+def test_nothing_to_learn_from_is_said_of_each_column(tmp_path: Path) -> None:
+    pd.DataFrame({"same": 3, "y": RNG.normal(size=60)}).to_csv(tmp_path / "few.csv", index=False)
+    with pytest.raises(DataError, match=r"is left to learn from\. same: constant: always 3"):
+        init_definition(str(tmp_path / "few.csv"), "y", None, tmp_path / "few.yaml")
+
+
 def test_a_definition_that_was_there_is_kept(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yaml").write_text("mine")
     result, _ = propose(tmp_path, X + RNG.normal(size=N))
