@@ -47,7 +47,7 @@ Evergreen = Callable[..., Done]
 Say = Callable[..., Said]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def evergreen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evergreen]:
     """Call the command: `evergreen(folder, *words)`."""
     imports = "import evergreen.cli, pipelines.registration, pandas"
@@ -57,7 +57,7 @@ def evergreen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evergreen]:
     forks.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def say(evergreen: Evergreen) -> Say:
     """Call the command with --json; its standard output is one JSON object and nothing else."""
 
@@ -70,7 +70,7 @@ def say(evergreen: Evergreen) -> Say:
     return call
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def say_flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Say]:
     """As `say`, for commands that run a flow."""
     log = tmp_path_factory.mktemp("flows") / "log"

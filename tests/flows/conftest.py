@@ -70,7 +70,7 @@ def stack_processes(home: Path) -> list[psutil.Process]:
     return [one for process in read_stack(Home(home)).processes for one in descendants(process)]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     folder = tmp_path_factory.mktemp("a city with spaces")
     with (folder / "demo.log").open("wb") as log:
