@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class PipelineConfig(Section):
         made = {f"{c}.{part}" for c, spec in self.columns.items() if spec.type == "time" for part in CALENDAR}
         if taken := sorted(made & self.columns.keys()):
             raise ValueError(f"columns.{taken[0]}: the name of what is made from a time; rename the column")
-        if self.training.half_life and self.data.timestamp is None:
+        if isinstance(self.training.half_life, timedelta) and self.data.timestamp is None:
             raise ValueError("training.half_life: needs data.timestamp")
         if self.split.by == "time" and self.data.timestamp is None:
             raise ValueError("split.by: time needs data.timestamp")

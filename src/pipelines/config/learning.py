@@ -122,8 +122,8 @@ class Training(Section):
     warmup: float = Field(0.02, ge=0, lt=1)  # share of the updates over which the learning rate rises
     weight_decay: float = Field(3e-4, ge=0)
     clip: float | None = Field(1.0, gt=0)  # largest norm of the gradients
-    half_life: Span | None = None  # a row this much older than the newest counts half
-    trend: bool | Auto = "auto"  # whether the passing of days is a feature; auto: if it helps, split by time
+    half_life: Span | Auto | None = "auto"  # a row so much older counts half
+    trend: bool | Auto = "auto"  # whether the passing of days is a feature; auto, of both: if it helps
     refit: bool = True  # once the best epoch is known, learn from the validation part, too
     deterministic: bool = True  # the same weights bit for bit on the same kind of machine
     seed: int = Field(7, ge=0, lt=2**32)

@@ -31,9 +31,7 @@ PLAN, PIECES = "stream.json", "pieces.parquet"
 DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
-def prepare_arrays(
-    config: PipelineConfig, rows: Partition, parts: Parts, folder: Path, trend: bool = False
-) -> Description:
+def prepare_arrays(config: PipelineConfig, rows: Partition, parts: Parts, folder: Path) -> Description:
     """Fit the features on the rows to learn from and write arrays, features and description to `folder`.
 
     x is float32 (rows, numbers + codes), y float32 of standardised values or int64 of classes, weight float32
@@ -46,7 +44,7 @@ def prepare_arrays(
     folder.mkdir(parents=True, exist_ok=True)
     keep_code(config, folder / CODE)
     learnt = rows.table(*parts.learn, columns=target_columns(config))
-    step, seen = fit_step(config, rows.sample(*parts.learn), folder, trend)
+    step, seen = fit_step(config, rows.sample(*parts.learn), folder)
     description = describe_model(config, learnt[config.data.target], step, seen)
     weights = fit_weights(learnt, config)
     write_part(folder, "_validation", rows, parts.hold, step, description)
@@ -80,16 +78,14 @@ def target_columns(config: PipelineConfig) -> list[str]:
     return list(dict.fromkeys(filter(None, [config.data.target, config.data.timestamp])))
 
 
-def fit_step(
-    config: PipelineConfig, sample: pd.DataFrame, folder: Path, trend: bool
-) -> tuple[Any, NDArray[np.float32]]:
+def fit_step(config: PipelineConfig, sample: pd.DataFrame, folder: Path) -> tuple[Any, NDArray[np.float32]]:
     """The fitted features, and the sample as they make it."""
     types = features.feature_types(config)
     if config.features is not None:
         target = sample[config.data.target]
         step, x = custom.fit_own(config.features, folder / CODE, sample[list(types)], target)
         return (step, x) if config.model.own or x.ndim > 2 else custom.scale_own(step, x)
-    step = features.fit_features(sample, types, config.data.timestamp, trend)
+    step = features.fit_features(sample, types, config.data.timestamp, config.training.trend is True)
     return step, features.transform(step, sample, types)
 
 

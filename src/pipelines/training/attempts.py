@@ -19,7 +19,7 @@ from pipelines.training.folder import AttemptFolder, ProgressReader, write_whole
 from pipelines.training.launchers import choose_launcher
 
 # Raised when a change of our code changes what is learnt from the same data and definition.
-TRAINING_VERSION = "5"
+TRAINING_VERSION = "6"
 LEARNT_FROM = {
     "pipeline",
     "task",

@@ -9,22 +9,21 @@ from pipelines.partition import Partition, partition_snapshot
 from pipelines.progress import log
 from pipelines.records import Attempt
 from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
-from pipelines.training.choosing import candidate, choose, fit_candidates, is_as_good
+from pipelines.training.choosing import candidate, choose, fit_candidates
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
+from pipelines.training.recency import settle_recency
 from pipelines.training.tuning import tune, tuning_details
 from pipelines.training.weights import check_class_weights
-
-MOST_TREND_ROWS = 100_000  # say as well as more whether the passing of time tells something
 
 
 def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder) -> Fitted:
     """From snapshot to `folder.bundle`; called again after a crash it goes on. Raises EvergreenError."""
     rows = partition_snapshot(attempt.snapshot, config)
     check_class_weights(config, rows)
-    trend = knows_trend(config, rows, folder)
-    job = plan_job(config, attempt, folder, rows, trend)
+    config = settle_recency(config, rows, folder)
+    job = plan_job(config, attempt, folder, rows)
     if config.model.kind == "auto":
         job = candidate(job, choose(fit_candidates(job)).kind)
     if config.tuning:
@@ -33,17 +32,15 @@ def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder)
     if config.tuning:
         fitted = fitted.model_copy(update={"details": fitted.details | tuning_details(folder)})
     if config.training.refit:
-        fitted = refit(config, job, fitted, rows, trend)
+        fitted = refit(config, job, fitted, rows)
     shutil.rmtree(folder.bundle, ignore_errors=True)
     shutil.copytree(fitted.bundle, folder.bundle)
     return fitted
 
 
-def plan_job(
-    config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, rows: Partition, trend: bool
-) -> FitJob:
+def plan_job(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder, rows: Partition) -> FitJob:
     """The fit of the definition's own model on the training part."""
-    description = prepare_arrays(config, rows, TRAIN, folder.arrays, trend)
+    description = prepare_arrays(config, rows, TRAIN, folder.arrays)
     return FitJob(
         name=attempt.id,
         root=folder.root,
@@ -55,47 +52,13 @@ def plan_job(
     )
 
 
-def knows_trend(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> bool:
-    """Whether the passing of days is a feature: as the definition says, else if it helps to foretell."""
-    if config.features is not None or config.data.timestamp is None:
-        return False
-    if config.training.trend != "auto":
-        return config.training.trend
-    return config.split.by == "time" and trend_helps(config, rows, folder)
-
-
-def trend_helps(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> bool:
-    """Whether boosting predicts the validation part better when it knows how many days have passed.
-
-    By more than the standard error: a trend that means nothing is one thing more to go wrong tomorrow.
-    """
-    import numpy as np
-
-    losses, some = {}, rows.sampled(MOST_TREND_ROWS)
-    for trend in (False, True):
-        place = folder.root / "trend" / str(trend)
-        description = prepare_arrays(config, some, TRAIN, place / "arrays", trend)
-        plain = description.model.model_copy(update={"quantiles": []})
-        probe = FitJob(
-            name="trend",
-            root=folder.root,
-            arrays=place / "arrays",
-            place=place,
-            description=description.model_copy(update={"kind": "gradient_boosting", "model": plain}),
-            metric=config.metric,
-            training=config.training.model_copy(update={"loss": "auto"}),
-        )
-        losses[trend] = np.load(str(fit(probe).validation_losses))
-    return not is_as_good(losses[False], losses[True])
-
-
-def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, rows: Partition, trend: bool) -> Fitted:
+def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, rows: Partition) -> Fitted:
     """The same model learnt from the validation part as well, for as many epochs as were best.
 
     What is newest is in that part, and a model that is to answer tomorrow misses it most.
     """
     arrays, count = job.root / "refit" / "arrays", rows.count(*REFIT.learn)
-    description = prepare_arrays(config, rows, REFIT, arrays, trend)
+    description = prepare_arrays(config, rows, REFIT, arrays)
     log.info("Fitting %s again on all %s rows before the test part", fitted.kind, f"{count:,}")
     again = fit(
         job.model_copy(

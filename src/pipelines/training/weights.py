@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
@@ -66,7 +67,7 @@ def fit_weights(frame: pd.DataFrame, config: PipelineConfig) -> RowWeights:
     and the weight of the class."""
     half_life, timestamp = config.training.half_life, config.data.timestamp
     rule = RowWeights(target=config.data.target, classes=class_weights(frame[config.data.target], config))
-    if half_life is not None and timestamp is not None:
+    if isinstance(half_life, timedelta) and timestamp is not None:
         newest, seconds = frame[timestamp].max().isoformat(), half_life.total_seconds()
         rule = rule.model_copy(update={"timestamp": timestamp, "newest": newest, "half_life": seconds})
     return rule.model_copy(update={"mean": float(rule.relative(frame).mean())})

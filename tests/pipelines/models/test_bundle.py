@@ -40,7 +40,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory, table: Any, define: Any, keep
             folder = AttemptFolder.of(attempt)
             folder.root.mkdir(parents=True)
             parts = partition_snapshot(snapshot, config)
-            job = plan_job(config, attempt, folder, parts, trend=False)
+            job = plan_job(config, attempt, folder, parts)
             begin_bundle(job.bundle, job.description, job.arrays / FEATURES)
             if job.description.network:
                 torch.manual_seed(0)

@@ -88,7 +88,7 @@ def job_of(config: Any, attempt: Any, folder: AttemptFolder) -> FitJob:
     from pipelines.partition import partition_snapshot
     from pipelines.training.fitting import plan_job
 
-    return plan_job(config, attempt, folder, partition_snapshot(attempt.snapshot, config), trend=False)
+    return plan_job(config, attempt, folder, partition_snapshot(attempt.snapshot, config))
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,14 @@ def sum_leaks(numbers: dict[str, pd.Series[Any]], target: pd.Series[Any]) -> dic
     wanted = target.to_numpy()
     leaks: dict[str, str] = {}
     for a, b in combinations(nearest, 2):
-        for sign, value in (
-            ("+", full[a] + full[b]),
-            ("-", full[a] - full[b]),
-            ("-", full[b] - full[a]),
-            ("*", full[a] * full[b]),
-        ):
+        with np.errstate(over="ignore"):
+            made = (
+                ("+", full[a] + full[b]),
+                ("-", full[a] - full[b]),
+                ("-", full[b] - full[a]),
+                ("*", full[a] * full[b]),
+            )
+        for sign, value in made:
             if agrees(value, wanted):
                 formula = (
                     f"{b} - {a}" if sign == "-" and agrees(full[b] - full[a], wanted) else f"{a} {sign} {b}"

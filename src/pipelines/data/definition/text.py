@@ -201,7 +201,7 @@ def half_life_line(profile: Profile) -> str:
     if profile.span is None or profile.span < timedelta(days=28):
         return ""
     days = max(14, round(profile.span.days / 4))
-    return f"  half_life: {f'{days} days':<15}# a row this much older than the newest counts half\n"
+    return f"  half_life: auto           # {days} days: a row so much older counts half; auto: if it helps\n"
 
 
 def slice_of(profile: Profile) -> str:

@@ -61,8 +61,7 @@ def test_columns_get_their_type_and_role(tmp_path: Path) -> None:
     assert config.feature_columns == ["x", "colour", "age"]
     assert sum("leak" in warning for warning in result.warnings) == 3
     assert config.monitoring.window.days == 7
-    assert config.training.half_life is not None
-    assert config.training.half_life.days == 100
+    assert config.training.half_life == "auto"
     assert config.retraining.when == ["degraded"]
 
 

@@ -1,0 +1,82 @@
+"""How the passing of time counts in a training: whether it is a feature, how fast old rows lose weight."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.config import PipelineConfig
+from pipelines.partition import Partition
+from pipelines.progress import log
+from pipelines.training.arrays import REFIT, TRAIN, prepare_arrays
+from pipelines.training.choosing import is_as_good
+from pipelines.training.families import fit
+from pipelines.training.folder import AttemptFolder
+from pipelines.training.job import FitJob
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MOST_ROWS = 100_000  # say as well as more whether the passing of time tells something
+SHARE = 4  # of the time that the rows span: the half-life that is tried
+
+
+def settle_recency(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> PipelineConfig:
+    """The definition with `trend` and `half_life` settled: `auto` is what helps where the split is by time.
+
+    What helps lets boosting predict the validation part better, by more than the standard error: what means
+    nothing is one thing more to go wrong tomorrow. Elsewhere, and with features of one's own, `auto` is none.
+    """
+    trend, half_life = config.training.trend, config.training.half_life
+    probed = config.split.by == "time" and config.features is None
+    some = rows.sampled(MOST_ROWS) if probed and "auto" in (trend, half_life) else rows
+    plain = settled(config, trend is True, half_life if isinstance(half_life, timedelta) else None)
+    if probed and trend == "auto":
+        plain = better(plain, settled(plain, True, plain.training.half_life), some, folder)
+    if probed and half_life == "auto":
+        plain = better(plain, settled(plain, plain.training.trend, quarter(config, some)), some, folder)
+    if probed:
+        log.info("Trend: %s; half-life: %s", plain.training.trend, plain.training.half_life or "none")
+    return plain
+
+
+def settled(config: PipelineConfig, trend: object, half_life: object) -> PipelineConfig:
+    training = config.training.model_copy(update={"trend": trend, "half_life": half_life})
+    return config.model_copy(update={"training": training})
+
+
+def quarter(config: PipelineConfig, rows: Partition) -> timedelta | None:
+    """A quarter of the time that the rows before the test part span, None where it is none."""
+    times = rows.table(*REFIT.learn, columns=[str(config.data.timestamp)])[config.data.timestamp]
+    span: timedelta = (times.max() - times.min()).to_pytimedelta()
+    return span / SHARE or None
+
+
+def better(
+    plain: PipelineConfig, other: PipelineConfig, rows: Partition, folder: AttemptFolder
+) -> PipelineConfig:
+    """`plain`, unless `other` predicts the validation part better."""
+    as_good = is_as_good(probe(plain, rows, folder), probe(other, rows, folder))
+    return plain if as_good else other
+
+
+def probe(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> NDArray[np.float64]:
+    """The losses of boosting on the validation part; found where it was asked for before."""
+    import numpy as np
+
+    trend, half_life = config.training.trend, config.training.half_life
+    place = folder.root / "recency" / f"{trend}-{half_life}".replace(" ", "-").replace(":", "-")
+    description = prepare_arrays(config, rows, TRAIN, place / "arrays")
+    plain = description.model.model_copy(update={"quantiles": []})
+    job = FitJob(
+        name="recency",
+        root=folder.root,
+        arrays=place / "arrays",
+        place=place,
+        description=description.model_copy(update={"kind": "gradient_boosting", "model": plain}),
+        metric=config.metric,
+        training=config.training.model_copy(update={"loss": "auto"}),
+    )
+    found: NDArray[np.float64] = np.load(str(fit(job).validation_losses))
+    return found
