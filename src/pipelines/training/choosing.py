@@ -90,9 +90,11 @@ def choose(fitted: list[Fitted]) -> Fitted:
     return next(one for one in fitted if one.kind == as_good[0])
 
 
-def is_as_good(losses: NDArray[np.float64], best: NDArray[np.float64], margin: float = math.inf) -> bool:
-    """Whether the mean difference of two models' losses on the same rows is within its standard error, and
-    within `margin` of the better one's mean."""
+def is_as_good(
+    losses: NDArray[np.float64], best: NDArray[np.float64], margin: float = math.inf, errors: float = 1.0
+) -> bool:
+    """Whether the mean difference of two models' losses on the same rows is within so many standard errors,
+    and within `margin` of the better one's mean."""
     difference = losses - best
-    error = float(difference.std()) / math.sqrt(len(difference))
+    error = errors * float(difference.std()) / math.sqrt(len(difference))
     return float(difference.mean()) <= min(error, margin * abs(float(best.mean())))

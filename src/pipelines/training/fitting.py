@@ -13,7 +13,7 @@ from pipelines.training.choosing import candidate, choose, fit_candidates
 from pipelines.training.families import fit
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, Fitted
-from pipelines.training.recency import settle_recency
+from pipelines.training.recency import recency_details, settle_recency
 from pipelines.training.tuning import tune, tuning_details
 from pipelines.training.weights import check_class_weights
 
@@ -33,6 +33,8 @@ def fit_attempt(config: PipelineConfig, attempt: Attempt, folder: AttemptFolder)
         fitted = fitted.model_copy(update={"details": fitted.details | tuning_details(folder)})
     if config.training.refit:
         fitted = refit(config, job, fitted, rows)
+    if config.data.timestamp is not None:
+        fitted = fitted.model_copy(update={"details": fitted.details | recency_details(config)})
     shutil.rmtree(folder.bundle, ignore_errors=True)
     shutil.copytree(fitted.bundle, folder.bundle)
     return fitted

@@ -25,20 +25,29 @@ SHARE = 4  # of the time that the rows span: the half-life that is tried
 def settle_recency(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> PipelineConfig:
     """The definition with `trend` and `half_life` settled: `auto` is what helps where the split is by time.
 
-    What helps lets boosting predict the validation part better, by more than the standard error: what means
-    nothing is one thing more to go wrong tomorrow. Elsewhere, and with features of one's own, `auto` is none.
+    What helps lets boosting predict the validation part better: a trend by more than the standard error, a
+    half-life, which in effect leaves rows out, by more than twice that. What means nothing is one thing more
+    to go wrong tomorrow. Elsewhere, and with features of one's own, `auto` is none.
     """
     trend, half_life = config.training.trend, config.training.half_life
     probed = config.split.by == "time" and config.features is None
     some = rows.sampled(MOST_ROWS) if probed and "auto" in (trend, half_life) else rows
     plain = settled(config, trend is True, half_life if isinstance(half_life, timedelta) else None)
     if probed and trend == "auto":
-        plain = better(plain, settled(plain, True, plain.training.half_life), some, folder)
+        plain = better(plain, settled(plain, True, plain.training.half_life), some, folder, errors=1.0)
     if probed and half_life == "auto":
-        plain = better(plain, settled(plain, plain.training.trend, quarter(config, some)), some, folder)
+        weighted = settled(plain, plain.training.trend, quarter(config, some))
+        plain = better(plain, weighted, some, folder, errors=2.0)
     if probed:
         log.info("Trend: %s; half-life: %s", plain.training.trend, plain.training.half_life or "none")
     return plain
+
+
+def recency_details(config: PipelineConfig) -> dict[str, float]:
+    """What was settled: 1 where the passing of days is a feature, and the half-life in days, 0 for none."""
+    half_life = config.training.half_life
+    days = half_life / timedelta(days=1) if isinstance(half_life, timedelta) else 0.0
+    return {"trend": float(config.training.trend is True), "half_life_days": days}
 
 
 def settled(config: PipelineConfig, trend: object, half_life: object) -> PipelineConfig:
@@ -54,10 +63,10 @@ def quarter(config: PipelineConfig, rows: Partition) -> timedelta | None:
 
 
 def better(
-    plain: PipelineConfig, other: PipelineConfig, rows: Partition, folder: AttemptFolder
+    plain: PipelineConfig, other: PipelineConfig, rows: Partition, folder: AttemptFolder, errors: float
 ) -> PipelineConfig:
-    """`plain`, unless `other` predicts the validation part better."""
-    as_good = is_as_good(probe(plain, rows, folder), probe(other, rows, folder))
+    """`plain`, unless `other` predicts the validation part better by more than so many standard errors."""
+    as_good = is_as_good(probe(plain, rows, folder), probe(other, rows, folder), errors=errors)
     return plain if as_good else other
 
 

@@ -137,7 +137,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert config.tuning is not None
     parts = partition_snapshot(attempt.snapshot, config)
     log = folder.trials.read_bytes()
-    again = tune(plan_job(config, attempt, folder, parts, False), config.tuning)
+    again = tune(plan_job(config, attempt, folder, parts), config.tuning)
     assert again.training.learning_rate == best.settings["learning_rate"]
     assert folder.trials.read_bytes() == log  # it is known, and no search
 
