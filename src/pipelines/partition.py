@@ -97,8 +97,14 @@ def partition_snapshot(snapshot: Snapshot, config: PipelineConfig) -> Partition:
     Raises DataError where a part would be too small to mean anything, or the rows are gone.
     """
     in_files = snapshot.rows >= LARGE or config.training.stream is True
-    read = reader(snapshot) if in_files else hold(read_snapshot(snapshot))
-    partition = Partition(read, assign_parts(read, config), snapshot if in_files else None)
+    if in_files:
+        return partition_rows(reader(snapshot), config, snapshot)
+    return partition_rows(hold(read_snapshot(snapshot)), config)
+
+
+def partition_rows(read: Read, config: PipelineConfig, snapshot: Snapshot | None = None) -> Partition:
+    """As `partition_snapshot`, of rows that are read so; `snapshot` where they lie in its files."""
+    partition = Partition(read, assign_parts(read, config), snapshot)
     check_parts({part: partition.table(part, columns=[config.data.target]) for part in PARTS}, config)
     return partition
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
@@ -20,26 +19,6 @@ Read = Callable[[list[str] | None], Iterator["pd.DataFrame"]]
 PARTS = ("train", "validation", "test")
 LEFT_OUT = len(PARTS)  # in place of a part's number: the row is in none
 FEWEST = 10  # rows a part needs before a number measured on it says anything at all
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The three parts of a table; no row is in two."""
-
-    train: pd.DataFrame
-    validation: pd.DataFrame
-    test: pd.DataFrame
-
-
-def split_rows(frame: pd.DataFrame, config: PipelineConfig) -> Parts:
-    """Split labelled rows as the definition says.
-
-    Raises DataError where a part would be too small to mean anything.
-    """
-    member = assign_parts(lambda columns: iter([frame]), config)
-    parts = {name: frame[member == number] for number, name in enumerate(PARTS)}
-    check_parts(parts, config)
-    return Parts(**parts)
 
 
 def assign_parts(read: Read, config: PipelineConfig) -> NDArray[np.int8]:
@@ -103,6 +82,19 @@ def check_parts(parts: Mapping[str, pd.DataFrame], config: PipelineConfig) -> No
                 " expected at least two.",
                 "Add rows of the other class, or split at random.",
             )
+
+
+def tell_uneven(sizes: Mapping[str, int], config: PipelineConfig) -> str | None:
+    """In words that a part has less than half of the share that was asked for, None where each has more."""
+    split, total = config.split, sum(sizes.values())
+    shares = {"train": 1 - split.validation - split.test, "validation": split.validation, "test": split.test}
+    if all(sizes[part] >= share * total / 2 for part, share in shares.items()):
+        return None
+    column = {"group": config.data.entity, "time": config.data.timestamp}.get(split.by)
+    why = f"Rows of one {column!r} stay in one part" if column else "Equal rows stay in one part"
+    why += f", and the gap of {split.gap} leaves rows out." if split.gap else "."
+    found = ", ".join(f"{part} {sizes[part]:,} ({share:.0%} asked for)" for part, share in shares.items())
+    return f"The parts are uneven: {found}. {why}"
 
 
 def time_rank(times: pd.Series) -> NDArray[np.float64]:

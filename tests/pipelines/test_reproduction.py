@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
-from pipelines.data.storage.snapshots import read_snapshot
 from pipelines.errors import DataError, UsageError
 from pipelines.evaluation.metrics import score_all
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.models.bundle import load_bundle
+from pipelines.partition import partition_snapshot
 from pipelines.records import TrainOutcome
 from pipelines.reproduction import compare_versions, read_version, train_again
-from pipelines.splitting import split_rows
 from pipelines.training.provenance import describe_environment, find_commit
 
 Register = Callable[..., Home]
@@ -34,7 +33,7 @@ def register(train: Any, define: Any, trips: Any, home: Home) -> Register:
         model = {"kind": kind, "width": 16, "members": 2}
         config = define(task, model=model, training=FAST, split={"by": "random"})
         done = train(home, config, trips(300))
-        test = split_rows(read_snapshot(done.attempt.snapshot), config).test
+        test = partition_snapshot(done.attempt.snapshot, config).table("test")
         answers = load_bundle(Path(done.trained.folder), done.trained.files).predict(test)
         metrics = score_all(task, test[config.data.target], answers)
         ledger = Ledger.open(home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 
 from pipelines.config import PipelineConfig
 from pipelines.errors import DataError
-from pipelines.splitting import Parts, split_rows
+from pipelines.partition import hold, partition_rows
+from pipelines.splitting import PARTS, tell_uneven
 
 
 def defined(by: str = "time", task: str = "regression", **split: Any) -> PipelineConfig:
@@ -45,8 +47,10 @@ def rows(days: list[int], seed: int = 0) -> pd.DataFrame:
     )
 
 
-def pieces(parts: Parts) -> list[pd.DataFrame]:
-    return [parts.train, parts.validation, parts.test]
+def split_rows(frame: pd.DataFrame, config: PipelineConfig) -> list[pd.DataFrame]:
+    """The rows of each part."""
+    partition = partition_rows(hold(frame), config)
+    return [partition.table(part) for part in PARTS]
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,21 +61,22 @@ def test_time_never_runs_backwards_from_part_to_part(days: list[int]) -> None:
         parts = split_rows(frame, defined())
     except DataError:  # a few moments hold nearly all rows
         return
-    assert sorted(i for part in pieces(parts) for i in part.index) == list(range(len(frame)))
-    assert parts.train["at"].max() < parts.validation["at"].min()
-    assert parts.validation["at"].max() < parts.test["at"].min()
+    assert sorted(i for part in parts for i in part.index) == list(range(len(frame)))
+    train, validation, test = parts
+    assert train["at"].max() < validation["at"].min()
+    assert validation["at"].max() < test["at"].min()
 
 
 def test_shares_are_those_asked_for() -> None:
     parts = split_rows(rows(list(range(1000))), defined(validation=0.1, test=0.3))
-    assert [len(part) for part in pieces(parts)] == [600, 100, 300]
+    assert [len(part) for part in parts] == [600, 100, 300]
 
 
 def test_the_order_of_rows_does_not_matter_to_time() -> None:
     frame = rows(list(range(100)))
     shuffled = frame.sample(frac=1, random_state=3)
     first, second = split_rows(frame, defined()), split_rows(shuffled, defined())
-    assert set(first.test.index) == set(second.test.index)
+    assert set(first[-1].index) == set(second[-1].index)
 
 
 @settings(max_examples=30, deadline=None)
@@ -82,19 +87,19 @@ def test_at_random_a_row_keeps_its_part_when_the_table_grows(size: int, more: in
         [rows(list(range(500, 500 + more)), seed + 1), small.set_axis(range(1000, 1000 + size))]
     )
     before, after = split_rows(small, config), split_rows(grown, config)
-    for old, new in zip(pieces(before), pieces(after), strict=True):
+    for old, new in zip(before, after, strict=True):
         assert {i + 1000 for i in old.index} <= set(new.index)
 
 
 def test_at_random_equal_rows_are_in_one_part() -> None:
     twice = pd.concat([rows(list(range(200)))] * 2, ignore_index=True)
-    for part in pieces(split_rows(twice, defined("random"))):
+    for part in split_rows(twice, defined("random")):
         assert {i % 200 for i in part.index if i < 200} == {i % 200 for i in part.index if i >= 200}
 
 
 def test_at_random_shares_are_near_those_asked_for() -> None:
     parts = split_rows(rows(list(range(5000))), defined("random"))
-    assert [len(part) / 5000 for part in pieces(parts)] == pytest.approx([0.6, 0.2, 0.2], abs=0.02)
+    assert [len(part) / 5000 for part in parts] == pytest.approx([0.6, 0.2, 0.2], abs=0.02)
 
 
 @settings(max_examples=40, deadline=None)
@@ -111,16 +116,40 @@ def test_by_group_no_entity_is_on_both_sides_and_each_stays(
         before, after = split_rows(frame, defined("group")), split_rows(grown, defined("group"))
     except DataError:  # few entities may all fall into one part
         return
-    for old, new in itertools.combinations(pieces(after), 2):
+    for old, new in itertools.combinations(after, 2):
         assert not set(old["who"]) & set(new["who"])
-    for old, new in zip(pieces(before), pieces(after), strict=True):
+    for old, new in zip(before, after, strict=True):
         assert set(old["who"]) <= set(new["who"])
+
+
+@pytest.mark.parametrize(
+    ("by", "sizes", "words"),
+    [
+        ("group", {"train": 600, "validation": 101, "test": 299}, None),
+        (
+            "group",
+            {"train": 299, "validation": 500, "test": 201},
+            "train 299 (60% asked for), .* one 'who' stay",
+        ),
+        (
+            "time",
+            {"train": 700, "validation": 250, "test": 50},
+            "test 50 (20% asked for). Rows of one 'at'",
+        ),
+        ("random", {"train": 950, "validation": 25, "test": 25}, "Equal rows stay in one part"),
+    ],
+)
+def test_parts_far_from_their_shares_are_told(by: str, sizes: dict[str, int], words: str | None) -> None:
+    told = tell_uneven(sizes, defined(by))
+    assert (
+        told is None if words is None else re.search(words.replace("(", r"\(").replace(")", r"\)"), str(told))
+    )
 
 
 def test_by_group_a_row_of_nobody_stands_for_itself() -> None:
     frame = rows(list(range(900))).assign(who=None)
     parts = split_rows(frame, defined("group"))
-    assert [len(part) / 900 for part in pieces(parts)] == pytest.approx([0.6, 0.2, 0.2], abs=0.05)
+    assert [len(part) / 900 for part in parts] == pytest.approx([0.6, 0.2, 0.2], abs=0.05)
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,11 +161,11 @@ def test_the_gap_before_a_part_is_empty(days: list[int], gap: int) -> None:
         without = split_rows(frame, defined())
     except DataError:
         return
-    assert list(parts.test.index) == list(without.test.index)
-    for before, after in itertools.combinations(pieces(parts), 2):
+    assert list(parts[-1].index) == list(without[-1].index)
+    for before, after in itertools.combinations(parts, 2):
         assert after["at"].min() - before["at"].max() >= pd.Timedelta(days=gap)
-    gone = set(frame.index).difference(*(part.index for part in pieces(parts)))
-    starts = [without.validation["at"].min(), without.test["at"].min()]
+    gone = set(frame.index).difference(*(part.index for part in parts))
+    starts = [part["at"].min() for part in without[1:]]
     near = [(frame["at"] < s) & (frame["at"] > s - pd.Timedelta(days=gap)) for s in starts]
     assert gone == set(frame.index[near[0] | near[1]])
 
@@ -144,7 +173,7 @@ def test_the_gap_before_a_part_is_empty(days: list[int], gap: int) -> None:
 def test_at_random_each_class_is_spread_as_all_rows_are() -> None:
     classes = np.where(np.arange(5000) % 20 == 0, "rare", "common").astype(object)
     parts = split_rows(rows(list(range(5000))).assign(y=classes), defined("random", "binary"))
-    shares = [(part["y"] == "rare").mean() for part in pieces(parts)]
+    shares = [(part["y"] == "rare").mean() for part in parts]
     assert shares == pytest.approx([0.05] * 3, abs=0.015)
 
 

@@ -21,6 +21,7 @@ from pipelines.evaluation.sampling import Sample, draw_sample
 from pipelines.evaluation.slice_metrics import measure_slices
 from pipelines.models.bundle import Bundle, load_bundle
 from pipelines.partition import Partition, partition_snapshot
+from pipelines.progress import log
 from pipelines.records import (
     Attempt,
     Baseline,
@@ -30,6 +31,7 @@ from pipelines.records import (
     NoComparison,
     TrainedModel,
 )
+from pipelines.splitting import PARTS, tell_uneven
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -44,6 +46,8 @@ def evaluate_model(
     or cannot read the rows is compared with nothing, and that is said.
     """
     rows = partition_snapshot(attempt.snapshot, config)
+    if uneven := tell_uneven({part: rows.count(part) for part in PARTS}, config):
+        log.warning("%s", uneven)
     bundle = load_bundle(Path(trained.folder), trained.files)
     predictions = predict_test(bundle, rows)
     golden = next(rows.pieces("test")).head(GOLDEN)

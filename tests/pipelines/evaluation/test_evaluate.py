@@ -19,9 +19,8 @@ from pipelines.evaluation.footprint import try_alone
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
-from pipelines.partition import partition_snapshot
+from pipelines.partition import hold, partition_rows, partition_snapshot
 from pipelines.records import Champion, Evaluation, Footprint, NoComparison
-from pipelines.splitting import split_rows
 
 BOOSTING = {"kind": "gradient_boosting"}
 
@@ -158,12 +157,13 @@ def test_a_clean_process_tells_what_is_wrong_or_what_the_model_takes(done: Any, 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_the_trivial_classifier_gives_the_shares_of_training(task: str, define: Any, table: Any) -> None:
     config = define(task)
-    parts = split_rows(table(400), config)
-    name, answers = trivial(config, parts.train[config.data.target], len(parts.test))
-    shares = parts.train[config.data.target].value_counts(normalize=True)
+    rows = partition_rows(hold(table(400)), config)
+    learnt = rows.table("train")[config.data.target]
+    name, answers = trivial(config, learnt, rows.count("test"))
+    shares = learnt.value_counts(normalize=True)
     assert name == "most frequent class"
     assert set(answers["prediction"]) == {shares.idxmax()}
-    assert len(answers) == len(parts.test)
+    assert len(answers) == rows.count("test")
     first = answers.drop(columns="prediction").iloc[0]
     assert first.to_dict() == pytest.approx({f"p_{k}": v for k, v in shares.items()})
     assert list(first.index) == sorted(first.index)
