@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipelines.config.definition import PipelineConfig
 from pipelines.errors import ConfigError
@@ -63,7 +64,7 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
             key, _, message = message.partition(": ")
             keys = tuple(key.split("."))
         if problem["type"] == "extra_forbidden":
-            message = "there is no such key"
+            message = f"there is no such key; expected one of {', '.join(known_keys(keys))}"
         found = (
             ""
             if problem["type"] in {"missing", "value_error", "extra_forbidden"}
@@ -73,6 +74,22 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
             f"{file}, line {line_of(tree, keys)}: {'.'.join(keys) or 'definition'}: {message}{found}."
         )
     return "\n".join(lines)
+
+
+def known_keys(keys: tuple[str, ...]) -> list[str]:
+    """What may stand in place of the last of `keys`."""
+    sections: list[type[BaseModel]] = [PipelineConfig]
+    for key in keys[:-1]:  # one that is no field is an item's: of a list, or of a mapping such as columns
+        fields = [section.model_fields[key] for section in sections if key in section.model_fields]
+        sections = [found for field in fields for found in sections_in(field.annotation)] or sections
+    return [name for section in sections for name in section.model_fields if name != "folder"]
+
+
+def sections_in(annotation: object) -> list[type[BaseModel]]:
+    """The sections that a type, as `Tuning | None`, is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in sections_in(part)]
 
 
 def without_choices(tree: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[str, ...]:
