@@ -73,6 +73,7 @@ def test_a_sound_definition(tmp_path: Path) -> None:
         ),
         ("gates:\n", "evaluation: {metrics: [own:mae]}\ngates:\n", 16, ["evaluation: two metrics", "'mae'"]),
         ("gates:\n", "evaluation: {metrics: [mae]}\ngates:\n", 16, ["evaluation.metrics.0"]),
+        ("gates:\n", "gates:\n  approval: true\n", 17, ["approval: expected keys of its own, as expires (f"]),
         ("task: regression\n", "", 1, ["task: Field required"]),
         ("split:\n", "training: {gpus: 1.5}\nsplit:\n", 14, ["training.gpus: ", "or whole ones"]),
         ("split:\n", "training: {gpus: -1}\nsplit:\n", 14, ["training.gpus"]),

@@ -65,6 +65,8 @@ def describe(file: Path, tree: yaml.Node | None, error: ValidationError) -> str:
             keys = tuple(key.split("."))
         if problem["type"] == "extra_forbidden":
             message = f"there is no such key; expected one of {', '.join(known_keys(keys))}"
+        if problem["type"] == "model_type":
+            message = f"expected keys of its own, as {', '.join(known_keys((*keys, '')))}"
         found = (
             ""
             if problem["type"] in {"missing", "value_error", "extra_forbidden"}
