@@ -17,6 +17,7 @@ from pipelines.environment import set_environment, variable
 from pipelines.errors import ModelUnusable, StackError
 from pipelines.home import Home
 from pipelines.models.bundle import check_hashes, is_intact
+from pipelines.progress import log
 from pipelines.records import Attempt, ModelVersion, ServedModel, TrainedModel
 
 if TYPE_CHECKING:
@@ -53,11 +54,17 @@ def connect(home: Home) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
-    """The pipeline's experiment; its artifacts are files under the home folder, whoever made it."""
+    """The pipeline's experiment; its artifacts are files under the home folder, whoever made it.
+
+    One that was deleted in MLflow's UI comes back, with its runs: MLflow gives its name to no other.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(pipeline)
     if found is not None:
+        if found.lifecycle_stage == "deleted":
+            log.warning("The experiment %s was deleted in MLflow: it is restored", pipeline)
+            client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
     place = (home.mlflow / "artifacts" / pipeline).as_uri()
     try:

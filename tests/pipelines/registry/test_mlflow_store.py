@@ -22,7 +22,7 @@ from pipelines.promotion.champion import register_version as register_known
 from pipelines.records import Snapshot, TrainedModel
 from pipelines.registry.aliases import champion_alias, has_version, point_aliases
 from pipelines.registry.mlflow_dataset import snapshot_input
-from pipelines.registry.mlflow_store import connect, fetch_model, register_version
+from pipelines.registry.mlflow_store import COMPLETE_TAG, connect, fetch_model, register_version
 from pipelines.registry.run_log import log_attempt, log_report
 
 
@@ -77,6 +77,19 @@ def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> N
     assert {"gates.json", "evaluation.json"} <= files
     gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]
     assert [g["name"] for g in gates] == [v.name for v in logged.verdicts]
+
+
+def test_what_was_deleted_in_mlflow_fails_no_training(logged: Logged) -> None:
+    """An experiment comes back; of an attempt whose run is gone there is another one, in full."""
+    client = connect(logged.home)
+    client.delete_experiment(client.get_experiment_by_name("trips").experiment_id)
+    assert logged.log() == logged.run_id
+    client.delete_run(logged.run_id)
+    other = logged.log()
+    assert (other != logged.run_id, client.get_run(other).data.tags[COMPLETE_TAG]) == (True, "yes")
+    client.delete_run(other)
+    client.restore_run(logged.run_id)
+    assert logged.log() == logged.run_id
 
 
 def test_the_run_has_the_page_of_the_last_judgment(logged: Logged, tmp_path: Path) -> None:
