@@ -4,6 +4,7 @@ import pandas as pd
 from prefect import flow, task
 
 from pipelines import gates, outcomes
+from pipelines.clock import now
 from pipelines.config import Column
 from pipelines.data.sources import find_files
 from pipelines.home import Home
@@ -49,7 +50,7 @@ def two_models(pipeline: str) -> TrainOutcome:
     config, attempt, trained, measured = tries[leads.index(max(leads))]
     if known := outcomes.known_outcome(config, home, attempt, batch, report):
         return known
-    verdicts = gates.judge(measured.result(), config.gates)
+    verdicts = gates.judge(measured.result(), config.gates, now())
     run_id = registry.log_attempt(config, home, trained, attempt, measured, verdicts, wait_for=[tries])
     outcome = outcomes.describe_outcome(attempt, batch, report, measured.result(), verdicts, run_id)
     if (verdict := gates.overall(verdicts)) != "pass":

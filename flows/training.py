@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.evaluation.own import find_gates
 from pipelines.evaluation.slices import check_conditions
@@ -76,7 +77,7 @@ def training(
         while closed is None:  # once more where another became champion since: against that one
             # judgment ----------------------------------------------------------------------------
             evaluation = evaluate_model(config, attempt, trained, champion_to_beat(home, config.pipeline))
-            verdicts = judge(evaluation, config.gates, own_gates)
+            verdicts = judge(evaluation, config.gates, now(), own_gates)
             watch.lap("evaluate")
             run_id = log_attempt(config, home, trained, attempt, evaluation, verdicts)
             outcome = warned(describe_outcome(attempt, batch, report, evaluation, verdicts, run_id), notice)

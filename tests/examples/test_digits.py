@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from examples.digits import generate
+from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.data.ingestion.batches import stage_batch
 from pipelines.data.storage.snapshots import accept_batch
@@ -66,7 +67,8 @@ def served(made: Made) -> ServedModel:
     home, config, attempt, trained, evaluation = made
     ledger = Ledger.open(home)
     ledger.start_attempt(attempt, config.model_dump(mode="json"), describe_environment())
-    run = run_log.log_attempt(config, home, trained, attempt, evaluation, judge(evaluation, config.gates))
+    verdicts = judge(evaluation, config.gates, now())
+    run = run_log.log_attempt(config, home, trained, attempt, evaluation, verdicts)
     version = mlflow_store.register_version(home, run, attempt).version
     ledger.record_version(attempt.id, trained, version)
     ledger.finish_attempt(
@@ -78,7 +80,7 @@ def served(made: Made) -> ServedModel:
 def test_the_gates_let_it_in(made: Made) -> None:
     assert made.evaluation.smoke_failure is None
     assert made.evaluation.metrics["accuracy"] > 0.95
-    assert overall(judge(made.evaluation, made.config.gates)) == "pass"
+    assert overall(judge(made.evaluation, made.config.gates, now())) == "pass"
 
 
 def test_a_file_is_scored(made: Made, served: ServedModel) -> None:

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.clock import now
 from pipelines.config import PipelineConfig
 from pipelines.evaluation.answers import CHALLENGER, measure_answers, predict_test
 from pipelines.evaluation.baselines import LINEAR, predict_baselines
@@ -81,7 +80,6 @@ def evaluate_model(
             no_comparison=met if isinstance(met, NoComparison) else None,
             signature_changes=signature_changes(trained, champion),
             newest=newest(rows, config),
-            measured=now(),
             **(examine(config, bundle, sample, opponent) if finite(predictions) else {}),
             **outcome(alone.result()),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pipelines.config import FootprintGate, RobustnessGate
 from pipelines.gates.words import number, worst
@@ -53,15 +53,15 @@ def judge_footprint(evaluation: Evaluation, gate: FootprintGate) -> GateVerdict:
     return GateVerdict(name="footprint", verdict=verdict, reason=f"{'; '.join(said) or 'no bound'}.")
 
 
-def judge_freshness(evaluation: Evaluation, most: timedelta) -> GateVerdict:
-    """The newest row of the snapshot, at the moment of the evaluation."""
-    if evaluation.newest is None or evaluation.measured is None:
+def judge_freshness(evaluation: Evaluation, most: timedelta, moment: datetime) -> GateVerdict:
+    """The newest row of the snapshot, at the moment of the judgment."""
+    if evaluation.newest is None:
         reason = "No row has a time. Look at the timestamp column."
         return GateVerdict(name="freshness", verdict="inconclusive", reason=reason)
-    age = evaluation.measured - evaluation.newest
+    age = moment - evaluation.newest
     reason = (
         f"The newest row is of {evaluation.newest:%Y-%m-%d %H:%M}, {days(age)} before"
-        f" {evaluation.measured:%Y-%m-%d %H:%M} UTC; at most {days(most)}."
+        f" {moment:%Y-%m-%d %H:%M} UTC; at most {days(most)}."
     )
     return GateVerdict(name="freshness", verdict="pass" if age <= most else "fail", reason=reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 from pipelines.config import Gates
@@ -19,11 +20,15 @@ from pipelines.records import Evaluation, GateVerdict, Verdict
 
 
 def judge(
-    evaluation: Evaluation, gates: Gates, own: Mapping[str, OwnGate] = MappingProxyType({})
+    evaluation: Evaluation,
+    gates: Gates,
+    moment: datetime,
+    own: Mapping[str, OwnGate] = MappingProxyType({}),
 ) -> list[GateVerdict]:
     """What each gate says of what was measured. A first model has no champion, and no gate about one.
 
-    `own` are the functions of gates.own by their reference.
+    `moment`, in UTC, is that of the judgment, which may come long after what was measured; `own` are the
+    functions of gates.own by their reference.
     """
     verdicts = [loads_and_answers(evaluation)]
     if evaluation.metric not in evaluation.metrics:
@@ -39,11 +44,11 @@ def judge(
         verdicts.append(judge_slices(evaluation, gates.slices))
     if gates.signature and evaluation.signature_changes is not None:
         verdicts.append(judge_signature(evaluation, gates.signature))
-    verdicts += judge_behaviour(evaluation, gates)
+    verdicts += judge_behaviour(evaluation, gates, moment)
     return verdicts + [judge_own(evaluation, reference, own[reference]) for reference in gates.own]
 
 
-def judge_behaviour(evaluation: Evaluation, gates: Gates) -> list[GateVerdict]:
+def judge_behaviour(evaluation: Evaluation, gates: Gates, moment: datetime) -> list[GateVerdict]:
     """The gates that ask about this model alone, and not how good it is."""
     verdicts = []
     if gates.fairness:
@@ -55,7 +60,7 @@ def judge_behaviour(evaluation: Evaluation, gates: Gates) -> list[GateVerdict]:
     if gates.footprint:
         verdicts.append(judge_footprint(evaluation, gates.footprint))
     if gates.freshness:
-        verdicts.append(judge_freshness(evaluation, gates.freshness))
+        verdicts.append(judge_freshness(evaluation, gates.freshness, moment))
     if gates.leak and evaluation.importances:
         verdicts.append(judge_leak(evaluation, gates.leak))
     return verdicts

@@ -187,7 +187,7 @@ class Plots(Record):
 
 
 class Evaluation(Record):
-    """What was measured on held-back rows; gates decide from this and from nothing else.
+    """What was measured on held-back rows; gates decide from this and the moment, and from nothing else.
 
     A metric that has no finite value is in none of the dictionaries.
     """
@@ -210,7 +210,6 @@ class Evaluation(Record):
     importances: list[Importance] = []  # the most important first
     signature_changes: dict[str, str] | None = None  # by column, against the champion; None: there is none
     newest: datetime | None = None  # time of the newest row of the snapshot
-    measured: datetime | None = None  # UTC
     plots: Plots = Plots()
 
     @property

@@ -148,7 +148,7 @@ def log_attempt(
     """The run of an attempt, with parameters, metrics, verdicts and the model; its id.
 
     It is that of the training. What the training, or a call that was killed, has not logged is added; a call
-    after one that was complete changes nothing there; the attempt's folder has the newest evaluation.
+    after one that was complete brings the new judgment, here and in the attempt's folder, and nothing else.
     """
     import mlflow
 
@@ -156,6 +156,8 @@ def log_attempt(
     client = connect(home)
     with ONE_AT_A_TIME:  # the training's thread may be at it still
         run_id = open_run(client, config, home, attempt)
+    client.log_dict(run_id, {"gates": [v.model_dump() for v in verdicts]}, "gates.json")
+    client.log_dict(run_id, evaluation.model_dump(mode="json"), "evaluation.json")
     run = client.get_run(run_id)
     if run.data.tags.get(COMPLETE_TAG):
         return run_id
@@ -165,8 +167,6 @@ def log_attempt(
         log_results(client, run_id, trained, evaluation)
         log_cost(client, run_id, cost_of(config, attempt))
         log_trials(client, run_id, attempt, AttemptFolder.of(attempt).trials)
-        mlflow.log_dict({"gates": [v.model_dump() for v in verdicts]}, "gates.json")
-        mlflow.log_dict(evaluation.model_dump(mode="json"), "evaluation.json")
         if logged_model(client, run_id) is None:
             log_model(config, attempt, trained)
         mlflow.set_tag(COMPLETE_TAG, "yes")

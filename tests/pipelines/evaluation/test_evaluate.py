@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipelines import partition
+from pipelines.clock import now
 from pipelines.config import Gates, Measuring
 from pipelines.data.storage import snapshots
 from pipelines.evaluation.answers import predict_test
@@ -44,7 +45,7 @@ def test_a_first_model_has_a_baseline_and_no_champion(done: Any) -> None:
     for name, interval in evaluation.intervals.items():
         assert interval.low < interval.value == evaluation.metrics[name] < interval.high
     assert Evaluation.model_validate_json(evaluation.model_dump_json()) == evaluation
-    assert {v.name: v.verdict for v in judge(evaluation, done.config.gates)} == {
+    assert {v.name: v.verdict for v in judge(evaluation, done.config.gates, now())} == {
         "smoke": "pass",
         "baseline": "pass",
         "leak": "pass",
@@ -86,7 +87,7 @@ def test_a_model_against_itself_is_no_worse(done: Any) -> None:
     assert evaluation.comparison.champion_metrics == evaluation.metrics
     assert set(evaluation.comparison.differences["rmse"].bounds) == {0.0}
     gates = Gates.model_validate({"champion": {"margin": 0}})
-    said = {v.name: v.verdict for v in judge(evaluation, gates)}
+    said = {v.name: v.verdict for v in judge(evaluation, gates, now())}
     assert (said["champion"], said["signature"]) == ("pass", "pass")
 
 

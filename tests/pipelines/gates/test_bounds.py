@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,18 @@ from pipelines.records import (
     Rate,
 )
 from tests.pipelines.gates.cases import difference
-from tests.pipelines.gates.test_judging import measured
+from tests.pipelines.gates.test_judging import MOMENT, measured
 
 
 def said(evaluation: Evaluation, name: str, **asked: Any) -> GateVerdict:
     """What one gate says, where it is asked so."""
     gates = Gates.model_validate({"baseline": False} | asked)
-    return next(v for v in judge(evaluation, gates) if v.name == name)
+    return next(v for v in judge(evaluation, gates, MOMENT) if v.name == name)
 
 
 def absent(evaluation: Evaluation, name: str, **asked: Any) -> bool:
     gates = Gates.model_validate({"baseline": False} | asked)
-    return all(v.name != name for v in judge(evaluation, gates))
+    return all(v.name != name for v in judge(evaluation, gates, MOMENT))
 
 
 # ------------------------------------------------------------------------------------------------ fairness
@@ -155,8 +155,8 @@ def test_amounts_that_are_none(wrong: dict[str, Any]) -> None:
     [(timedelta(days=7), "pass"), (timedelta(days=7, seconds=1), "fail"), (timedelta(days=-1), "pass")],
 )
 def test_freshness(age: timedelta, expected: str) -> None:
-    at = datetime(2026, 5, 8, 12)
-    verdict = said(measured(measured=at, newest=at - age), "freshness", freshness="7 days")
+    """When it is judged: an evaluation that was kept may be older."""
+    verdict = said(measured(newest=MOMENT - age), "freshness", freshness="7 days")
     assert verdict.verdict == expected
     assert "at most 7 days" in verdict.reason
     assert said(measured(), "freshness", freshness="7 days").verdict == "inconclusive"
@@ -271,7 +271,7 @@ def test_a_gate_of_ones_own(answer: object, expected: str, words: str) -> None:
         return answer
 
     gates = Gates(baseline=False, own=["my:gate"])
-    verdict = judge(measured(), gates, {"my:gate": gate})[-1]
+    verdict = judge(measured(), gates, MOMENT, {"my:gate": gate})[-1]
     assert verdict.name == "my:gate"
     assert verdict.verdict == expected
     assert words in verdict.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from pipelines.config import Gates, Threshold
 from pipelines.gates import judge, overall
 from pipelines.records import Baseline, Evaluation, GateVerdict, Interval, Verdict
 from tests.pipelines.gates.cases import compared, difference
+
+MOMENT = datetime(2026, 5, 8, 12)
 
 
 def measured(**changed: Any) -> Evaluation:
@@ -35,7 +38,7 @@ def baseline(name: str, better: float, error: float = 1.0) -> Baseline:
 
 
 def verdicts(evaluation: Evaluation, gates: Gates) -> dict[str, Verdict]:
-    return {v.name: v.verdict for v in judge(evaluation, gates)}
+    return {v.name: v.verdict for v in judge(evaluation, gates, MOMENT)}
 
 
 def test_a_first_model_is_judged_by_smoke_thresholds_and_baseline() -> None:
@@ -54,14 +57,14 @@ def test_the_baseline_can_be_left_out() -> None:
 
 
 def test_a_model_that_does_not_answer_fails_with_its_own_words() -> None:
-    [smoke] = judge(measured(smoke_failure="it fell over"), Gates(baseline=False))
+    [smoke] = judge(measured(smoke_failure="it fell over"), Gates(baseline=False), MOMENT)
     assert (smoke.verdict, smoke.reason) == ("fail", "it fell over")
 
 
 def test_a_model_that_could_not_be_measured_is_never_let_in() -> None:
     """Of answers that are no numbers there is no metric, and no other gate may stand in for it."""
     evaluation = measured(metrics={}, intervals={}, baselines=[])
-    found = {v.name: v for v in judge(evaluation, Gates(baseline=False))}
+    found = {v.name: v for v in judge(evaluation, Gates(baseline=False), MOMENT)}
     assert {name: v.verdict for name, v in found.items()} == {"smoke": "pass", "metric": "inconclusive"}
     assert "rmse has no value on 100 test rows" in found["metric"].reason
     no_baseline = measured(baselines=[Baseline(name="training mean", metrics={}, differences={})])
@@ -92,10 +95,10 @@ def test_threshold(value: float | None, bounds: dict[str, float], expected: str)
         intervals={name: Interval(value=v, low=v - 1, high=v + 1) for name, v in known.items()},
     )
     gates = Gates(baseline=False, thresholds=[Threshold(metric="mae", **bounds)])
-    verdict = judge(evaluation, gates)[-1]
+    verdict = judge(evaluation, gates, MOMENT)[-1]
     assert verdict.verdict == expected
     assert "mae" in verdict.reason
-    few = judge(evaluation.model_copy(update={"rows": 29}), gates)[-1]
+    few = judge(evaluation.model_copy(update={"rows": 29}), gates, MOMENT)[-1]
     assert few.verdict == ("inconclusive" if bounds else "pass")
 
 
@@ -106,7 +109,7 @@ def test_a_threshold_that_the_rows_cannot_tell_says_how_many_would() -> None:
         gates = Gates(baseline=False, thresholds=[Threshold(metric="rmse", at_least=9.75)])
         interval = Interval(value=value, low=value - 1, high=value + 1)
         known = {"metrics": {"rmse": value}, "intervals": {"rmse": interval}, "rows": rows}
-        return judge(measured(**known), gates)[-1].reason
+        return judge(measured(**known), gates, MOMENT)[-1].reason
 
     assert "These rows cannot tell: about 3,270 would be needed." in reason(10.0, 100)
     assert "No number of rows" in reason(9.75, 100)
@@ -127,7 +130,7 @@ def test_the_baseline_must_be_beaten_beyond_doubt(better: float, expected: str) 
 )
 def test_every_baseline_must_be_beaten(second: float, expected: str) -> None:
     evaluation = measured(baselines=[baseline("training mean", 5.0), baseline("last value", second)])
-    found = {v.name: v for v in judge(evaluation, Gates())}["baseline"]
+    found = {v.name: v for v in judge(evaluation, Gates(), MOMENT)}["baseline"]
     assert found.verdict == expected
     assert "(training mean)" in found.reason
     assert "(last value)" in found.reason
@@ -151,7 +154,7 @@ def test_few_rows_neither_fail_a_first_model_nor_let_luck_through() -> None:
 
 def test_reasons_say_it_in_numbers() -> None:
     evaluation = measured(comparison=compared(difference(1.0, 0.8), champion=11.0, value=10.0))
-    reasons = {v.name: v.reason for v in judge(evaluation, Gates())}
+    reasons = {v.name: v.reason for v in judge(evaluation, Gates(), MOMENT)}
     assert "10 against 20 (training mean)" in reasons["baseline"]
     assert "better by 10 (95 % interval 8.04 to 11.96) on 100 rows" in reasons["baseline"]
     assert "10 against 11 (champion, version 4) on the same 100 rows" in reasons["champion"]
