@@ -7,13 +7,12 @@ from typing import Any
 from prefect import flow, unmapped
 from prefect.futures import PrefectFuture, wait
 
-from pipelines.data.predictions.prediction_log import compact
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion.transaction import unsettled
 from tasks.approval import expire_approvals, finish_approvals
 from tasks.cancelling import stop_cancelled
-from tasks.data import vacuum_pipeline
+from tasks.data import compact, vacuum_pipeline
 from tasks.publishing import publish_decisions, send_causes
 from tasks.registry import settle_pipeline
 
@@ -24,14 +23,13 @@ def maintenance() -> dict[str, list[str]]:
     home = Home.at()
     sent, stopped, behind = send_causes(home), stop_cancelled(home), unsettled(home)
     expired = expire_approvals(home)
-    for folder in home.pipelines():
-        compact(home, folder.root.name)
-    # Side by side: a model that cannot be fetched holds up no other pipeline, and still fails the run.
+    # Side by side: a damaged log, or a model that cannot be fetched, holds up nothing else, and fails the run.
     pipelines = Ledger.open(home).pipelines()
     finished = finish_approvals.map(unmapped(home), pipelines)
     settled = settle_pipeline.map(unmapped(home), pipelines)
     vacuumed = vacuum_pipeline.map(unmapped(home), pipelines)
-    steps: list[PrefectFuture[Any]] = [*finished, *settled, *vacuumed]
+    compacted = compact.map(unmapped(home), pipelines)
+    steps: list[PrefectFuture[Any]] = [*finished, *settled, *vacuumed, *compacted]
     wait(steps)
     steps += publish_decisions.map(unmapped(home), pipelines)
     for step in steps:

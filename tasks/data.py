@@ -1,8 +1,9 @@
-"""Reading new rows, or those that waited in quarantine, accepting them, and letting old snapshots go."""
+"""Reading new rows, or those that waited in quarantine, accepting them, and letting old files go."""
 
 from prefect import task
 
 from pipelines.data.ingestion import batches
+from pipelines.data.predictions import prediction_log
 from pipelines.data.quarantine import replays as quarantine
 from pipelines.data.storage import retention, snapshots
 from pipelines.errors import DataError, UsageError
@@ -29,3 +30,4 @@ stage_replay = task(task_run_name="replay", cache_policy=NO_CACHE)(quarantine.st
 accept_replay = task(task_run_name="snapshot", cache_policy=NO_CACHE)(quarantine.accept_replay)
 accept_batch = task(task_run_name="snapshot", cache_policy=NO_CACHE)(snapshots.accept_batch)
 vacuum_pipeline = task(task_run_name="vacuum-{pipeline}", cache_policy=NO_CACHE)(retention.vacuum_pipeline)
+compact = task(task_run_name="compact-{pipeline}", cache_policy=NO_CACHE)(prediction_log.compact)

@@ -31,6 +31,7 @@ POLICY = {
     "accept_batch": (0, None, False),
     "accept_replay": (0, None, False),
     "vacuum_pipeline": (0, None, False),
+    "compact": (0, None, False),
     "validate_batch": (0, None, False),
     "fit_model": (0, None, False),
     "train_again": (0, None, False),
