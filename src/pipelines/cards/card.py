@@ -42,6 +42,7 @@ class ModelCard(Record):
 def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
     """The card of a registered version; uses and limits are those of today's definition.
 
+    Metric and target are those that the version was made for.
     Raises UsageError where there is no such version.
     """
     name, ledger, moment = config.pipeline, Ledger.open(home), now()
@@ -55,12 +56,12 @@ def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
         if one.version is not None and one.version <= found.attempt.snapshot.version
     ]
     counts = [one.counts for one in taken if one.counts]
-    columns = found.config.get("columns", {})
+    columns, data = found.config.get("columns", {}), found.config.get("data", {})
     return ModelCard(
         pipeline=name,
         written=moment,
-        metric=config.metric,
-        target=config.data.target,
+        metric=found.config.get("metric", config.metric),
+        target=data.get("target", config.data.target),
         intended_use=config.evaluation.intended_use,
         limits=config.evaluation.limits,
         version=found,

@@ -253,7 +253,7 @@ def markers(story: Story, windows: Sequence[WindowJudgment], x: Scale) -> list[M
             found.append((at, "promoted", f"v{champion.version} promoted", champion.why))
     for attempt in story.attempts:
         at = event_moment(attempt.cause_id, None, attempt.started, windows)
-        if at is not None and attempt.status not in {"promoted", "reused"}:
+        if at is not None and attempt.status not in {"promoted", "reused", "unfinished"}:
             words = attempt.status.replace("_", " ")
             found.append((at, "kept-out", f"run {words}", f"attempt {attempt.id}: {words}. {attempt.cause}"))
     placed: list[Marker] = []

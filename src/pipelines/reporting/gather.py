@@ -65,13 +65,13 @@ def batch_line(home: Home, intake: Intake, folder: Path) -> BatchLine:
 
 
 def attempt_line(home: Home, row: Any, reasons: dict[str, str], folder: Path) -> AttemptLine:
-    """One attempt as the page in `folder` shows it; one that has not ended counts as failed until it does."""
+    """One attempt as the page in `folder` shows it."""
     attempt = Attempt.model_validate(row.attempt)
     outcome = TrainOutcome.model_validate(row.outcome) if row.outcome else None
     return AttemptLine(
         id=attempt.id,
         started=row.started,
-        status=outcome.status if outcome else "failed",
+        status=outcome.status if outcome else "unfinished",
         cause=reasons.get(row.cause, ""),
         cause_id=row.cause,
         snapshot=attempt.snapshot.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,11 +22,14 @@ from pipelines.records import (
 
 
 class AttemptLine(Record):
-    """A training run; `cause` is its reason in words, `cause_id` the stored cause where there is one."""
+    """A training run; `cause` is its reason in words, `cause_id` the stored cause where there is one.
+
+    `unfinished` is one that still runs, or that was killed and nobody has gone on with.
+    """
 
     id: str
     started: datetime
-    status: TrainStatus
+    status: TrainStatus | Literal["unfinished"]
     cause: str
     snapshot: str
     version: int | None = None

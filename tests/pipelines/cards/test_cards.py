@@ -143,11 +143,13 @@ def home(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_card_is_in_mlflow_with_the_versions_run(home: Home) -> None:
-    page = publish_card(home, used_for(["counting"]), 1)
+    """By the metric that it was judged by, whatever the definition asks for today."""
+    page = publish_card(home, used_for(["counting"]).model_copy(update={"metric": "mae"}), 1)
     assert page.with_suffix(".md").read_text().startswith("# Model card: trips, version 1")
     client = connect(home)
     found = client.get_model_version(NAME, "1")
     assert "Intended use: counting" in found.description
+    assert "rmse 5.00" in found.description
     run = Ledger.open(home).outcome(f"{NAME}-1")
     assert run is not None
     assert {a.path for a in client.list_artifacts(str(run.model["run_id"]))} == {

@@ -80,7 +80,7 @@ def add_version(
     ensure_model(client, NAME)
     assert int(client.create_model_version(NAME, (folder / "bundle").as_uri()).version) == number
     ledger = Ledger.open(home)
-    ledger.start_attempt(attempt, {}, {})
+    ledger.start_attempt(attempt, CONFIG.model_dump(mode="json"), {})
     ledger.record_version(attempt.id, trained, number)
     return trained
 

@@ -107,6 +107,10 @@ def test_markers_follow_event_time_in_a_replay(story: Story, windows: list[Windo
     assert spots["v1 promoted"] == drawn.windows[0].x
     assert spots["run inconclusive"] == drawn.windows[5].x
     assert spots["v2 promoted"] == drawn.windows[6].x
+    running = [attempt.model_copy(update={"status": "unfinished"}) for attempt in story.attempts]
+    drawn = charts.timeline(story.model_copy(update={"attempts": running}), windows)
+    assert drawn is not None
+    assert {marker.kind for marker in drawn.markers} == {"promoted"}
 
 
 def test_markers_stand_at_the_clock_when_live(story: Story, windows: list[WindowJudgment]) -> None:

@@ -13,7 +13,16 @@ import pytest
 
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Batch, Cost, Promotion, RowCounts, SourceRead, ValidationReport
+from pipelines.records import (
+    Attempt,
+    Batch,
+    Cost,
+    Promotion,
+    RowCounts,
+    Snapshot,
+    SourceRead,
+    ValidationReport,
+)
 from pipelines.registration import open_pipeline
 from pipelines.reporting import BatchLine, Story, render_report
 from pipelines.reporting.gather import write_report
@@ -91,6 +100,8 @@ def test_the_report_of_a_pipeline_leads_to_its_batches_pages(tmp_path: Path) -> 
     ledger.close_intake(
         ValidationReport(pipeline=name, batch="b1", rows=4, quarantined=1, results=[]), "accepted", 0
     )
+    snapshot = Snapshot(pipeline=name, uri="rows", version=0, rows=3, fingerprint="f")
+    ledger.start_attempt(Attempt(id="a1", pipeline=name, snapshot=snapshot, folder="a"), {}, {})
     own = home.pipeline(name).reports / "validation" / "b1.html"
     own.parent.mkdir(parents=True)
     own.write_text("here")
@@ -99,6 +110,7 @@ def test_the_report_of_a_pipeline_leads_to_its_batches_pages(tmp_path: Path) -> 
         [link] = outline(written.read_text()).links
         assert (written.parent / unquote(link)).resolve() == own
         assert "rides@0" in written.read_text()
+        assert "…</span> unfinished" in written.read_text()
 
 
 def test_page_is_sound_and_self_contained(story: Story) -> None:
