@@ -48,7 +48,7 @@ def two_models(pipeline: str) -> TrainOutcome:
         tries.append((config, attempt, trained, measured))
     leads = [found.result().baselines[0].differences[config.metric].value for *_, found in tries]
     config, attempt, trained, measured = tries[leads.index(max(leads))]
-    if known := outcomes.known_outcome(config, home, attempt, batch, report):
+    if known := outcomes.known_outcome(home, attempt, batch, report):
         return known
     verdicts = gates.judge(measured.result(), config.gates, now())
     run_id = registry.log_attempt(config, home, trained, attempt, measured, verdicts, wait_for=[tries])

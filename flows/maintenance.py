@@ -23,7 +23,7 @@ def maintenance() -> dict[str, list[str]]:
     home = Home.at()
     sent, stopped, behind = send_causes(home), stop_cancelled(home), unsettled(home)
     expired = expire_approvals(home)
-    # Side by side: a damaged log, or a model that cannot be fetched, holds up nothing else, and fails the run.
+    # Side by side: a damaged log or a model that cannot be fetched holds up nothing else, and fails the run.
     pipelines = Ledger.open(home).pipelines()
     finished = finish_approvals.map(unmapped(home), pipelines)
     settled = settle_pipeline.map(unmapped(home), pipelines)

@@ -69,7 +69,7 @@ def training(
         watch.lap("snapshot")
         # model -----------------------------------------------------------------------------------
         attempt = plan_attempt(config, home, snapshot, why.id)
-        if known := known_outcome(config, home, attempt, batch, report):
+        if known := known_outcome(home, attempt, batch, report):
             return warned(known, notice)
         trained = fit_model(config, home, attempt)
         watch.lap("train")

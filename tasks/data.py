@@ -7,23 +7,13 @@ from pipelines.data.predictions import prediction_log
 from pipelines.data.quarantine import replays as quarantine
 from pipelines.data.storage import retention, snapshots
 from pipelines.errors import DataError, UsageError
-from tasks.policies import NO_CACHE, READ_AGAIN
-
-
-def worth_another_try(_task: object, _run: object, state: object) -> bool:
-    """What is wrong with the data or the definition stays wrong; the rest may pass."""
-    from prefect.states import get_state_exception
-    from prefect.utilities.asyncutils import run_coro_as_sync
-
-    error = run_coro_as_sync(get_state_exception(state))  # type: ignore[arg-type]
-    return not isinstance(error, DataError | UsageError)
-
+from tasks.policies import NO_CACHE, READ_AGAIN, unless
 
 stage_batch = task(
     task_run_name="ingest",
     retries=2,
     retry_delay_seconds=READ_AGAIN,
-    retry_condition_fn=worth_another_try,
+    retry_condition_fn=unless(DataError, UsageError),
     cache_policy=NO_CACHE,
 )(batches.stage_batch)
 stage_replay = task(task_run_name="replay", cache_policy=NO_CACHE)(quarantine.stage_replay)

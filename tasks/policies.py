@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,22 @@ from pipelines.errors import EvergreenError
 from pipelines.evaluation.own import fingerprint
 from pipelines.models.bundle import is_intact
 
-__all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN", "not_an_answer"]
+__all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN", "unless"]
 
 # Sources and servers that do not answer at once usually do within seconds.
 READ_AGAIN: list[float] = [2, 5]
 
 
-def not_an_answer(_task: object, _run: object, state: object) -> bool:
-    """What a library raised may pass; what we say ourselves would be said again."""
-    from prefect.states import get_state_exception
-    from prefect.utilities.asyncutils import run_coro_as_sync
+def unless(*answers: type[EvergreenError]) -> Callable[[object, object, object], bool]:
+    """Try again, unless it ended with one of these: they would come again, what a library raised may pass."""
 
-    error = run_coro_as_sync(get_state_exception(state))  # type: ignore[arg-type]
-    return not isinstance(error, EvergreenError)
+    def may_pass(_task: object, _run: object, state: object) -> bool:
+        from prefect.states import get_state_exception
+        from prefect.utilities.asyncutils import run_coro_as_sync
+
+        return not isinstance(run_coro_as_sync(get_state_exception(state)), answers)  # type: ignore[arg-type]
+
+    return may_pass
 
 
 def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:

@@ -2,9 +2,10 @@
 
 from prefect import task
 
+from pipelines.errors import EvergreenError
 from pipelines.promotion import champion, choosing, transaction
 from pipelines.registry import run_log
-from tasks.policies import NO_CACHE, READ_AGAIN, not_an_answer
+from tasks.policies import NO_CACHE, READ_AGAIN, unless
 
 log_attempt = task(task_run_name="log", retries=2, retry_delay_seconds=READ_AGAIN, cache_policy=NO_CACHE)(
     run_log.log_attempt
@@ -16,7 +17,7 @@ challenge = task(
     task_run_name="promote",
     retries=2,
     retry_delay_seconds=READ_AGAIN,
-    retry_condition_fn=not_an_answer,
+    retry_condition_fn=unless(EvergreenError),
     cache_policy=NO_CACHE,
 )(transaction.challenge)
 promote = task(task_run_name="promote", cache_policy=NO_CACHE)(transaction.promote)
@@ -24,7 +25,7 @@ settle_pipeline = task(
     task_run_name="settle-{pipeline}",
     retries=2,
     retry_delay_seconds=READ_AGAIN,
-    retry_condition_fn=not_an_answer,
+    retry_condition_fn=unless(EvergreenError),
     cache_policy=NO_CACHE,
 )(transaction.settle_pipeline)
 choose_version = task(task_run_name="choose-{version}", cache_policy=NO_CACHE)(choosing.choose_version)

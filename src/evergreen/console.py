@@ -255,6 +255,11 @@ def plain(cell: object) -> str:
     return escape(harmless(text))
 
 
+def value_words(value: object) -> str:
+    """A value of the data in a sentence, as exact as it is useful; `nothing` where there is none."""
+    return "nothing" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 def require_stack(running: bool) -> None:
     """Raise UsageError where the local stack is needed and does not run."""
     if not running:

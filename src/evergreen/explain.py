@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.console import Answer, out, print_table
+from evergreen.console import Answer, out, print_table, value_words
 from pipelines.home import Home
 from pipelines.registration import open_pipeline
 
@@ -33,9 +33,5 @@ def show_explanation(found: Explanation) -> None:
         f"{found.output} {found.answer:.6g} by version {found.version}; {found.base:.6g} of rows in general."
     )
     out.print(words, markup=False, soft_wrap=True)
-    rows = ([one.column, show(one.value), f"{one.contribution:+.4g}"] for one in found.contributions)
+    rows = ([one.column, value_words(one.value), f"{one.contribution:+.4g}"] for one in found.contributions)
     print_table("What each column adds", ["column", "value", "adds"], rows)
-
-
-def show(value: object) -> str:
-    return "nothing" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evergreen.console import Answer, out, plain
+from evergreen.console import Answer, out, plain, value_words
 from pipelines.home import Home
 
 if TYPE_CHECKING:
@@ -87,13 +87,13 @@ def grow(tree: Tree | None, words: str, bold: bool = False) -> Tree:
 
 
 def add_prediction(tree: Tree, found: TracedPrediction) -> None:
-    label = "no label yet" if found.label is None else f"label {show(found.label)}"
+    label = "no label yet" if found.label is None else f"label {value_words(found.label)}"
     chances = "".join(f", p({name}) {chance:.3g}" for name, chance in found.probabilities.items())
-    line = grow(tree, f"predicted {show(found.value)}{chances}; {label}")
+    line = grow(tree, f"predicted {value_words(found.value)}{chances}; {label}")
     grow(
         line, f"row of {found.time:%Y-%m-%d %H:%M}, scored {found.scored:%Y-%m-%d %H:%M} UTC, {found.channel}"
     )
-    inputs = [f"{name} = {show(value)}" for name, value in list(found.inputs.items())[:MOST_INPUTS]]
+    inputs = [f"{name} = {value_words(value)}" for name, value in list(found.inputs.items())[:MOST_INPUTS]]
     more = f", and {len(found.inputs) - MOST_INPUTS} more" if len(found.inputs) > MOST_INPUTS else ""
     grow(line, ", ".join(inputs) + more)
 
@@ -168,7 +168,3 @@ def batch_words(found: TracedBatch) -> list[str]:
 def source_words(source: SourceRead) -> str:
     form = ", ".join(f"{name} {value}" for name, value in source.found.items())
     return f"source {source.uri}: {source.rows:,} rows, stamp {source.stamp}" + (f"; {form}" if form else "")
-
-
-def show(value: object) -> str:
-    return "nothing" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -116,17 +116,13 @@ def note_stopped(home: Home, attempt_id: str) -> None:
 
 
 def known_outcome(
-    config: PipelineConfig, home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
+    home: Home, attempt: Attempt, batch: Batch, report: ValidationReport
 ) -> TrainOutcome | None:
-    """The outcome of the same attempt if it was promoted before; else the attempt is stored as started.
-
-    What it says of the data is of this run.
-    """
-    open_attempt(config, home, attempt)
+    """The outcome of the same attempt if it was promoted before; what it says of the data is of this run."""
     outcome = Ledger.open(home).outcome(attempt.id)
     if outcome is None or outcome.status != "promoted":
         return None  # a verdict against one champion is none against the next
-    words = f"The same data and definition were tried before ({outcome.status}); nothing was trained again."
+    words = "The same data and definition were tried before (promoted); nothing was trained again."
     return outcome.model_copy(
         update={
             "status": "reused",

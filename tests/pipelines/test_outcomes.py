@@ -17,6 +17,7 @@ from pipelines.outcomes import (
     keep_out,
     known_outcome,
     mark_promoted,
+    open_attempt,
     open_cause,
     plan_promotion,
     stale_reason,
@@ -144,7 +145,8 @@ def test_what_was_kept_out_is_judged_again(
     home: Home, ledger: Ledger, define: Any, verdict: str, status: str
 ) -> None:
     """Against the champion of that day, which may be another."""
-    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
+    open_attempt(define(), home, attempt(1))
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
     told = TrainOutcome(
         status="inconclusive", pipeline="trips", attempt="trips-1", metrics={"rmse": 2.0}, warnings=["w"]
     )
@@ -152,13 +154,13 @@ def test_what_was_kept_out_is_judged_again(
     stored = ledger.outcome("trips-1")
     assert stored is not None
     assert (stored.status, stored.metrics, stored.seconds) == (status, {"rmse": 2.0}, {"train": 1.0})
-    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
 
 
 def test_a_failed_attempt_may_be_tried_again(home: Home, ledger: Ledger, define: Any) -> None:
-    known_outcome(define(), home, attempt(1), BATCH, REPORT)
+    open_attempt(define(), home, attempt(1))
     ledger.finish_attempt(TrainOutcome(status="failed", pipeline="trips", attempt="trips-1"))
-    assert known_outcome(define(), home, attempt(1), BATCH, REPORT) is None
+    assert known_outcome(home, attempt(1), BATCH, REPORT) is None
 
 
 def test_what_became_of_the_promotion_is_told(home: Home, ledger: Ledger, enter: Any) -> None:
@@ -182,12 +184,10 @@ def test_a_champion_that_cannot_answer_is_said_and_still_the_one_to_replace(defi
     assert warned(told, None) == told
 
 
-def test_killed_right_after_the_promotion_it_is_known_as_promoted(
-    home: Home, enter: Any, define: Any
-) -> None:
+def test_killed_right_after_the_promotion_it_is_known_as_promoted(home: Home, enter: Any) -> None:
     """The next run of the same attempt finds it so, and makes no second promotion of itself by itself."""
     enter(1, None)
-    known = known_outcome(define(), home, attempt(1), BATCH, REPORT)
+    known = known_outcome(home, attempt(1), BATCH, REPORT)
     assert known is not None
     assert (known.status, known.model["version"], known.dataset["known"]) == ("reused", 1, 10)
     assert known.warnings[:2] == ["ZONE is read as zone", "old"]

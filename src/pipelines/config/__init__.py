@@ -2,7 +2,8 @@
 
 from pipelines.config.amounts import Amount
 from pipelines.config.auditing import Audit, Review, Reviewed
-from pipelines.config.bounds import (
+from pipelines.config.definition import PipelineConfig
+from pipelines.config.gates import (
     CalibrationGate,
     FairnessGate,
     FootprintGate,
@@ -12,7 +13,6 @@ from pipelines.config.bounds import (
     SimplerGate,
     SliceGate,
 )
-from pipelines.config.definition import PipelineConfig
 from pipelines.config.judging import (
     MEASURED,
     METRICS,

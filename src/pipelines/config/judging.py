@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from pipelines.config.amounts import Amount
-from pipelines.config.bounds import (
+from pipelines.config.gates import (
     CalibrationGate,
     FairnessGate,
     FootprintGate,

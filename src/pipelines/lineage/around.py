@@ -17,7 +17,7 @@ from pipelines.lineage.traces import (
     TracedVersion,
     Use,
 )
-from pipelines.records import Attempt, Cause, Intake, Promotion, RuleResult, TrainOutcome
+from pipelines.records import Attempt, Cause, Intake, Promotion, TrainOutcome
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ class Around:
             rebuilt=intake.batch.rebuilt,
             rows_of=sorted(key for key, later in self.replayed.items() if name in later),
             sources=intake.batch.sources,
-            checks=[check for check in report.results if not_fully_met(check)] if report else [],
+            checks=[check for check in report.results if not check.passed] if report else [],
             refused=report.refused if report else None,
             page=str(page) if page.exists() else None,
         )
@@ -230,8 +230,3 @@ def describe_prediction(row: dict[str, Any]) -> TracedPrediction:
         label=float(label) if isinstance(value, float) and label is not None else label,
         inputs={name: value for name, value in row.items() if not name.startswith("_")},
     )
-
-
-def not_fully_met(check: RuleResult) -> bool:
-    """Not one that holds by `mostly`, though rows are against it."""
-    return not check.passed

@@ -73,7 +73,7 @@ class TracedSnapshot(Record):
 
 
 class TracedBatch(Record):
-    """A batch and what became of its rows; `checks` are those that were not fully met.
+    """A batch and what became of its rows; `checks` are those that failed.
 
     `in_snapshot` counts its rows in the snapshot of this trace; `rows_of` are the batches whose quarantined
     rows it brought back; a batch without `state` was taken in before the ledger kept batches.

@@ -57,8 +57,3 @@ def upgrade() -> None:
         sa.Column("pipeline", sa.String, primary_key=True),
         sa.Column("served", sa.JSON, nullable=False),
     )
-
-
-def downgrade() -> None:
-    for table in ("serving", "windows", "causes", "promotions", "attempts", "pipelines"):
-        op.drop_table(table)
