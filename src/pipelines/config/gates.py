@@ -26,12 +26,16 @@ class SliceGate(Section):
 
 
 class FairnessGate(Section):
-    """Bounds over the groups of evaluation.groups, each kept with 1 - `level` certainty."""
+    """Bounds on every two groups of a column of evaluation.groups, at `level` for all pairs together.
+
+    least_rows: a group of fewer that a rate is of, as the positives for true positives, is not compared.
+    """
 
     selection_ratio: float | None = Field(None, gt=0, le=1)  # at least: lowest over highest selection rate
     odds_difference: float | None = Field(None, ge=0, le=1)  # at most: of true, or of false positive rates
     calibration_difference: float | None = Field(None, ge=0, le=1)  # at most
     level: float = Field(0.05, gt=0, lt=0.5)
+    least_rows: int = Field(30, ge=2)
 
     @model_validator(mode="after")
     def bounded(self) -> FairnessGate:

@@ -16,11 +16,9 @@ from pipelines.records import (
     Evaluation,
     Footprint,
     GateVerdict,
-    GroupFairness,
     Importance,
     Interval,
     Probe,
-    Rate,
 )
 from tests.pipelines.gates.cases import difference
 from tests.pipelines.gates.test_judging import MOMENT, measured
@@ -35,46 +33,6 @@ def said(evaluation: Evaluation, name: str, **asked: Any) -> GateVerdict:
 def absent(evaluation: Evaluation, name: str, **asked: Any) -> bool:
     gates = Gates.model_validate({"baseline": False} | asked)
     return all(v.name != name for v in judge(evaluation, gates, MOMENT))
-
-
-# ------------------------------------------------------------------------------------------------ fairness
-
-
-def groups(**rates: tuple[float, float]) -> Evaluation:
-    plain = dict.fromkeys(("selection_ratio", "odds_difference", "calibration_difference"))
-    known = {name: Rate(value=value, error=error, rows=50) for name, (value, error) in rates.items()}
-    return measured(fairness=[GroupFairness(column="sex", groups=[], **(plain | known))])
-
-
-@pytest.mark.parametrize(
-    ("rates", "bounds", "expected"),
-    [
-        ({"selection_ratio": (0.9, 0.05)}, {"selection_ratio": 0.8}, "pass"),
-        ({"selection_ratio": (0.85, 0.05)}, {"selection_ratio": 0.8}, "inconclusive"),
-        ({"selection_ratio": (0.75, 0.05)}, {"selection_ratio": 0.8}, "inconclusive"),
-        ({"selection_ratio": (0.7, 0.05)}, {"selection_ratio": 0.8}, "fail"),
-        ({"odds_difference": (0.05, 0.02)}, {"odds_difference": 0.1}, "pass"),
-        ({"odds_difference": (0.09, 0.02)}, {"odds_difference": 0.1}, "inconclusive"),
-        ({"odds_difference": (0.2, 0.02)}, {"odds_difference": 0.1}, "fail"),
-        ({"calibration_difference": (0.2, 0.02)}, {"calibration_difference": 0.1}, "fail"),
-        ({"odds_difference": (0.2, 0.02)}, {"selection_ratio": 0.8}, "inconclusive"),  # not to be had
-        (
-            {"selection_ratio": (0.9, 0.01), "odds_difference": (0.2, 0.02)},
-            {"selection_ratio": 0.8, "odds_difference": 0.1},
-            "fail",
-        ),
-    ],
-)
-def test_fairness(rates: dict[str, tuple[float, float]], bounds: dict[str, float], expected: str) -> None:
-    verdict = said(groups(**rates), "fairness", fairness=bounds)
-    assert verdict.verdict == expected
-    assert "sex: " in verdict.reason
-
-
-def test_fairness_without_groups_or_bounds() -> None:
-    assert said(measured(), "fairness", fairness={"odds_difference": 0.1}).verdict == "inconclusive"
-    with pytest.raises(ValidationError, match="expected selection_ratio, odds_difference or"):
-        Gates.model_validate({"fairness": {}})
 
 
 # ------------------------------------------------------------------------------------------------ behaviour
