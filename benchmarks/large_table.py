@@ -62,14 +62,12 @@ def compare_stream(rows: int, batch_size: int) -> dict[str, Any]:
             snapshot = current_snapshot(home, config.pipeline)
             assert snapshot is not None  # noqa: S101
             folder = plan_folder(config, home, snapshot)
-            found[way] = watch([sys.executable, "-m", "pipelines.training.driver", str(folder)])
-            epochs = AttemptFolder(folder).read_epochs()
-            kept = sum(file.stat().st_size for file in (folder / "arrays").iterdir())
-            found[way] |= {
-                "samples/s": epochs[-1]["samples_per_second"],
-                "validation": epochs[-1]["validation"],
-                "arrays GiB": round(kept / 2**30, 3),
-            }
+            attempt = AttemptFolder(folder)
+            found[way] = watch(
+                [sys.executable, "-m", "pipelines.training.driver", str(folder)], attempt.arrays
+            )
+            last = attempt.read_epochs()[-1]
+            found[way] |= {"samples/s": last["samples_per_second"], "validation": last["validation"]}
         names = ("samples/s", "peak GiB", "seconds")
         ratios = {name: round(found["stream"][name] / found["arrays"][name], 3) for name in names}
         return {"rows": rows, "columns": 20, **found, "stream / arrays": ratios}
@@ -137,19 +135,33 @@ def make_rows(start: int, count: int) -> Any:
 # ------------------------------------------------------------------------------------------------ memory
 
 
-def watch(command: list[str]) -> dict[str, Any]:
-    """Run a command to its end; its seconds, and the GiB of its processes when they were most."""
+def watch(command: list[str], arrays: Path | None = None) -> dict[str, Any]:
+    """Run a command to its end; its seconds, and the GiB of its processes when they were most.
+
+    `arrays` is a folder that the command fills and clears away: the most GiB that lay there are told, too.
+    """
     started, most = time.perf_counter(), {"Pss": 0, "Pss_Anon": 0, "Pss_File": 0, "Pss_Shmem": 0}
+    kept = 0
     process = subprocess.Popen(command, env=child_environment())
     while process.poll() is None:
         used = tree_memory(process.pid)
         most = {name: max(most[name], used[name]) for name in most}
+        kept = max(kept, size_of(arrays)) if arrays else 0
         time.sleep(SAMPLED)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     names = {"Pss": "peak", "Pss_Anon": "own", "Pss_File": "mapped files", "Pss_Shmem": "shared"}
     gib = {f"{names[name]} GiB": round(kib / 2**20, 2) for name, kib in most.items()}
-    return {"seconds": round(time.perf_counter() - started, 1), **gib}
+    files = {"arrays GiB": round(kept / 2**30, 3)} if arrays else {}
+    return {"seconds": round(time.perf_counter() - started, 1), **gib, **files}
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of a folder's files; 0 while it comes or goes."""
+    try:
+        return sum(file.stat().st_size for file in folder.iterdir())
+    except OSError:
+        return 0
 
 
 def tree_memory(root: int) -> dict[str, int]:

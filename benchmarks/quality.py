@@ -151,19 +151,18 @@ def compare(name: str, file: str, target: str, timestamp: str | None, folder: Pa
 def boost(arrays: Path, test: Any) -> Any:
     """The test rows' predictions by HistGradientBoosting at its defaults, on the arrays of a training."""
     import numpy as np
-    import skops.io
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    from pipelines.models.bundle import FEATURES, TRUSTED, Bundle, Description
+    from pipelines.models.bundle import Bundle, Description, load_features
+    from pipelines.training.arrays import DESCRIPTION
     from pipelines.training.estimators import categorical
 
-    description = Description.model_validate_json((arrays / "description.json").read_text())
-    step = skops.io.load(arrays / FEATURES, trusted=TRUSTED)
+    description = Description.model_validate_json((arrays / DESCRIPTION).read_text())
     kind = HistGradientBoostingClassifier if description.classes else HistGradientBoostingRegressor
     model = kind(categorical_features=categorical(description), random_state=0)
     model.fit(np.load(arrays / "x.npy"), np.load(arrays / "y.npy"))
     boosted = description.model_copy(update={"kind": "gradient_boosting"})
-    return Bundle(boosted, step, model if description.classes else [model]).predict(test)
+    return Bundle(boosted, load_features(arrays), model if description.classes else [model]).predict(test)
 
 
 def pick(metric: str, intervals: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Samples a second of the training loop against the best loop written by hand; two workers against one.
 
     python benchmarks/training.py [--kinds mlp tabm] [--device cpu|cuda] [--precision fp32|bf16] [--compile]
-                                  [--rows-in-memory 200000] [--batch 512] [--workers] [--json]
+                                  [--rows-in-memory 100000] [--batch 512] [--workers] [--json]
 
 The loop by hand holds its rows on the device, shuffles them once an epoch, slices, and looks at no loss: same
 network, optimizer, clipping and precision. Both take turns in one process; the figure is the median ratio of
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -34,15 +33,14 @@ from pipelines.training.loop import Loop
 COLUMNS = 20
 
 
-def make_job(kind: str, rows: int, training: Training) -> FitJob:
-    """A regression on seeded normal numbers, its arrays in a folder of its own."""
-    place = Path(tempfile.mkdtemp(prefix="evergreen-bench-"))
+def make_job(place: Path, kind: str, rows: int, training: Training) -> FitJob:
+    """A regression on seeded normal numbers, all its files in `place`."""
     x = np.random.default_rng(7).normal(size=(rows, COLUMNS)).astype("float32")
     y = (x[:, 0] + x[:, 1] * x[:, 2]).astype("float32")
     held = min(10_000, rows // 5)
     arrays = {"x": x, "y": y, "weight": np.ones(rows, "float32")}
     arrays |= {"x_validation": x[:held], "y_validation": y[:held]}
-    (place / "arrays").mkdir()
+    (place / "arrays").mkdir(parents=True)
     for name, array in arrays.items():
         np.save(place / "arrays" / f"{name}.npy", array)
     description = Description(
@@ -95,12 +93,12 @@ class ByHand:
             self.optimizer.zero_grad(set_to_none=True)
 
 
-def compare(kind: str, given: argparse.Namespace) -> dict[str, Any]:
+def compare(kind: str, place: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Epochs of ours and of the loop by hand in turns; samples a second of each, and their median ratio."""
     training = Training(
         epochs=1000, patience=1000, batch_size=given.batch, precision=given.precision, compile=given.compile
     )
-    loop = Loop(make_job(kind, given.rows_in_memory, training), torch.device(given.device))
+    loop = Loop(make_job(place, kind, given.rows_in_memory, training), torch.device(given.device))
     by_hand = ByHand(loop, given.compile)
     loop.train_epoch()  # imports, compilation, threads
     by_hand.epoch()
@@ -133,7 +131,7 @@ def measure(epoch: Any, device: torch.device) -> float:
 # ------------------------------------------------------------------------------------------------ two workers
 
 
-def compare_workers(kind: str, given: argparse.Namespace) -> dict[str, Any]:
+def compare_workers(kind: str, place: Path, given: argparse.Namespace) -> dict[str, Any]:
     """Median samples a second in the steady state on two workers of a thread each, and on one."""
     from pipelines.training.distributed import Resources, connect_ray
     from pipelines.training.team import let_go, train_in_team
@@ -142,7 +140,7 @@ def compare_workers(kind: str, given: argparse.Namespace) -> dict[str, Any]:
     speeds = {}
     for workers in (1, 2):
         training = Training(epochs=6, patience=6, batch_size=16_384, workers=workers)
-        job = make_job(kind, given.rows_in_memory, training)
+        job = make_job(place / str(workers), kind, given.rows_in_memory, training)
         train_in_team(job, Resources(workers, cpus=1))
         let_go()
         told = [json.loads(line) for line in (job.root / "progress.jsonl").read_text().splitlines()]
@@ -179,7 +177,9 @@ def main() -> None:
         measured = (compare_stream if given.stream else run_large)(given.rows, 16_384)
         print(json.dumps(measured, indent=2))  # noqa: T201
         return
-    results = [(compare_workers if given.workers else compare)(kind, given) for kind in given.kinds]
+    measure_kind = compare_workers if given.workers else compare
+    with tempfile.TemporaryDirectory(prefix="evergreen-bench-") as folder:
+        results = [measure_kind(kind, Path(folder) / kind, given) for kind in given.kinds]
     if given.json:
         print(json.dumps(results))  # noqa: T201
         return
@@ -191,4 +191,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
