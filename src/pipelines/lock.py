@@ -45,6 +45,7 @@ def if_nobody_else(home: Home, pipeline: str) -> Iterator[bool]:
 
 
 def try_lock(descriptor: int) -> bool:
+    """Whether this process has the lock of an open file now; it lets go when it closes it, or dies."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

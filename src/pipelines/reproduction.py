@@ -157,11 +157,11 @@ def keep_choices(of: AttemptFolder, again: AttemptFolder) -> None:
 
 def kept_bundle(home: Home, recorded: Recorded) -> Path:
     """The version's own files, where they still are what was recorded: with its attempt, or in MLflow."""
-    from pipelines.models.bundle import hash_files
+    from pipelines.models.bundle import is_intact
     from pipelines.registry.mlflow_store import fetch_model
 
     folder = Path(recorded.trained.folder)
-    if folder.is_dir() and hash_files(folder) == recorded.trained.files:
+    if is_intact(folder, recorded.trained.files):
         return folder
     served = fetch_model(home, recorded.config.pipeline, recorded.version, recorded.trained)
     return Path(served.folder)

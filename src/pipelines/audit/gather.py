@@ -105,12 +105,14 @@ def gather_version(ledger: Ledger, row: Any) -> VersionEvidence:
 def with_folder(version: VersionEvidence) -> VersionEvidence:
     """The same, with what lies in the attempt's folder; where that was cleared away, without."""
     folder = AttemptFolder.of(version.attempt)
-    losses = [row["loss"] for row in folder.read_epochs() if row["model"] == version.kind]
+    losses: dict[str, list[float]] = {}
+    for row in folder.read_epochs():
+        losses.setdefault(row["model"], []).append(row["loss"])
     return version.model_copy(
         update={
             "inputs": read_inputs(folder.bundle),
             "trials": len(read_trials(folder.trials)),
-            "losses": losses,
+            "losses": losses.get(f"{version.kind} tuned") or losses.get(version.kind, []),
             "evaluation": folder.read_evaluation(),
         }
     )

@@ -209,6 +209,11 @@ class Prices(Section):
     currency: str = "EUR"
 
 
+def is_network(kind: str) -> bool:
+    """Whether torch runs this kind of model: one of ours, or the user's own."""
+    return kind in NETWORKS or ":" in kind
+
+
 def supports(kind: str, model: Model, training: Training) -> bool:
     """Whether a kind of model can learn with the loss that is asked for, and the quantiles."""
     losses = ESTIMATOR_LOSSES.get(kind)
@@ -233,7 +238,7 @@ def check_stream(model: Model, training: Training, tuning: Tuning | None) -> Non
     """Raise ValueError, which names the key, where rows are to be streamed and cannot be."""
     if training.stream is not True:
         return
-    if model.kind not in NETWORKS and not model.own:
+    if not is_network(model.kind):
         kinds = ", ".join(NETWORKS)
         raise ValueError(
             f"training.stream: rows are streamed into networks alone, and model is {model.kind};"

@@ -1,10 +1,10 @@
 """A model as a folder of files: what was fitted, how to run it, and nothing that executes on loading.
 
 model.json        kind, task, columns, classes, scale of the target, shape of the network
-features.skops    the fitted scikit-learn preprocessing
+features.skops    the fitted preprocessing
 weights.pt        the network's state (read with weights_only), or
-code/             the user's own modules, where the definition names any
 estimator.skops   the fitted scikit-learn model; of a regression a list: of the value, then of each quantile
+code/             the user's own modules, where the definition names any
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.config import ColumnType, Model
+from pipelines.config.learning import is_network
 from pipelines.errors import ConfigError, DataError, ModelUnusable
 from pipelines.models import custom
 from pipelines.models import features as feature_steps
@@ -51,7 +52,6 @@ TRUSTED = [
 ]
 
 
-ESTIMATORS = ("linear", "gradient_boosting")
 FEATURES = "features.skops"
 # Rows that a network answers at once; of many columns as many as have so many numbers, each of which becomes
 # a few hundred bytes: 0.6 GB in all.
@@ -94,7 +94,7 @@ class Description(BaseModel):
     @property
     def network(self) -> bool:
         """Whether torch runs it."""
-        return self.kind not in ESTIMATORS
+        return is_network(self.kind)
 
 
 @dataclass(frozen=True)

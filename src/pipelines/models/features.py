@@ -141,8 +141,6 @@ def transform(features: Any, frame: pd.DataFrame, types: dict[str, ColumnType]) 
 
 def cardinalities(features: Any) -> list[int]:
     """How many codes each of the last columns has, 0 for unseen included."""
-    import numpy as np
-
     encoder = features.named_transformers_.get("codes")
     if encoder is None:
         return []
@@ -150,4 +148,4 @@ def cardinalities(features: Any) -> list[int]:
     sizes = [
         len(c) - (len(r) - 1 if r is not None else 0) for c, r in zip(encoder.categories_, rare, strict=True)
     ]
-    return [int(np.int64(size)) + 1 for size in sizes]
+    return [size + 1 for size in sizes]

@@ -211,7 +211,7 @@ def epoch_metrics(rows: list[dict[str, Any]], first: int, kind: str) -> list[Met
 
     metrics = []
     for number, row in enumerate(rows, start=first):
-        prefix = "" if row["model"] == kind else f"{row['model']}/"
+        prefix = "" if row["model"] in {kind, f"{kind} tuned"} else f"{row['model']}/"
         at = int(row.get("time", 0) * 1000)
         values = {f"train_{name}": row.get(name) for name in ("loss", "validation", "samples_per_second")}
         values[f"validation_{row.get('metric')}"] = row.get("score")

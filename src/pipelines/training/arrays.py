@@ -31,7 +31,7 @@ PLAN, PIECES = "stream.json", "pieces.parquet"
 DESCRIPTION = "description.json"  # written last: where it is, the rest is whole
 
 
-def prepare_arrays(config: PipelineConfig, rows: Partition, parts: Parts, folder: Path) -> Description:
+def prepare_arrays(config: PipelineConfig, rows: Partition, roles: Roles, folder: Path) -> Description:
     """Fit the features on the rows to learn from and write arrays, features and description to `folder`.
 
     x is float32 (rows, numbers + codes), y float32 of standardised values or int64 of classes, weight float32
@@ -43,15 +43,15 @@ def prepare_arrays(config: PipelineConfig, rows: Partition, parts: Parts, folder
         return Description.model_validate_json((folder / DESCRIPTION).read_text())
     folder.mkdir(parents=True, exist_ok=True)
     keep_code(config, folder / CODE)
-    learnt = rows.table(*parts.learn, columns=target_columns(config))
-    step, seen = fit_step(config, rows.sample(*parts.learn), folder)
+    learnt = rows.table(*roles.learn, columns=target_columns(config))
+    step, seen = fit_step(config, rows.sample(*roles.learn), folder)
     description = describe_model(config, learnt[config.data.target], step, seen)
     weights = fit_weights(learnt, config)
-    write_part(folder, "_validation", rows, parts.hold, step, description)
+    write_part(folder, "_validation", rows, roles.hold, step, description)
     if config.training.stream is True and rows.snapshot is not None:
-        write_plan(folder, rows.snapshot, rows, parts.learn, weights)
+        write_plan(folder, rows.snapshot, rows, roles.learn, weights)
     else:
-        write_part(folder, "", rows, parts.learn, step, description)
+        write_part(folder, "", rows, roles.learn, step, description)
         save_array(folder / "weight.npy", weights.weigh(learnt))
     if config.features is None:
         skops_file.dump(step, folder / FEATURES)
@@ -62,15 +62,15 @@ def prepare_arrays(config: PipelineConfig, rows: Partition, parts: Parts, folder
     return description
 
 
-class Parts(NamedTuple):
+class Roles(NamedTuple):
     """Which parts of the table are learnt from, and which decide when to stop."""
 
     learn: tuple[str, ...]
     hold: tuple[str, ...]
 
 
-TRAIN = Parts(("train",), ("validation",))
-REFIT = Parts(("train", "validation"), ())
+TRAIN = Roles(("train",), ("validation",))
+REFIT = Roles(("train", "validation"), ())
 
 
 def target_columns(config: PipelineConfig) -> list[str]:

@@ -9,30 +9,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.config import PipelineConfig
-from pipelines.errors import ConfigError, DataError, TrainingFailed
 from pipelines.home import Home
 from pipelines.models.code import hash_sources, keep_code, own_references, read_sources
 from pipelines.progress import EpochLog, log
 from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.care import Care, log_hint
-from pipelines.training.folder import AttemptFolder, ProgressReader, write_whole
+from pipelines.training.folder import AttemptFolder, ProgressReader, read_error, write_whole
 from pipelines.training.launchers import choose_launcher
 
 # Raised when a change of our code changes what is learnt from the same data and definition.
 TRAINING_VERSION = "6"
-LEARNT_FROM = {
-    "pipeline",
-    "task",
-    "metric",
-    "data",
-    "columns",
-    "split",
-    "model",
-    "features",
-    "training",
-    "tuning",
-    "gates",
-}
+# Of `data` and `columns` the rest says how rows are read, and the snapshot's fingerprint what came of it.
+# Nothing is learnt from `gates`; they are here since a promotion is found again by its attempt's id.
+LEARNT_FROM: dict[str, Any] = dict.fromkeys(
+    ["pipeline", "task", "metric", "split", "model", "features", "training", "tuning", "gates"], True
+) | {"data": {"target", "timestamp", "entity"}, "columns": {"__all__": {"type", "use"}}}
 HOW_IT_RUNS = {"timeout", "stall", "failures", "checkpoints"}
 POLL_SECONDS = 0.2
 
@@ -141,10 +132,6 @@ class Told:
 
 def raise_failure(folder: AttemptFolder, attempt: Attempt) -> None:
     """Raise what the driver wrote, where it ended with an error: DataError where the rows are at fault."""
-    if folder.error.exists():
-        error = json.loads(folder.error.read_text())
-        wrong = ConfigError if error.get("config") else TrainingFailed
-        kind = DataError if error.get("data") else wrong
-        raise kind(
-            f"{attempt.id}: {error['message']}", " ".join(filter(None, [error.get("hint"), log_hint(folder)]))
-        )
+    if error := read_error(folder.error):
+        hint = " ".join(filter(None, [error.hint, log_hint(folder)]))
+        raise type(error)(f"{attempt.id}: {error.message}", hint)

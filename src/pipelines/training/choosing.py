@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pipelines.config import KINDS
-from pipelines.config.learning import NETWORKS, supports
+from pipelines.config.learning import is_network, supports
 from pipelines.environment import variable
 from pipelines.progress import log
 from pipelines.training.distributed import connect_ray
@@ -49,7 +49,7 @@ def candidates(job: FitJob) -> list[str]:
 
     many = len(np.load(job.arrays / "y.npy", mmap_mode="r")) > MOST_ROWS
     left_out = {"gradient_boosting"} if len(job.description.classes) > MOST_CLASSES else set()
-    kinds = [kind for kind in CANDIDATES if kind in NETWORKS or not (many or kind in left_out)]
+    kinds = [kind for kind in CANDIDATES if is_network(kind) or not (many or kind in left_out)]
     return [kind for kind in kinds if supports(kind, job.description.model, job.training)]
 
 

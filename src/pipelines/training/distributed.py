@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.config import Training
 from pipelines.environment import set_environment, variable
 from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.training.folder import read_error
 from pipelines.training.job import FitJob
 
 Workers = int | tuple[int, int]
@@ -56,10 +57,15 @@ def plan_resources(training: Training) -> Resources:
     asked = training.workers
     if asked == 0 or (asked == "auto" and not variable("RAY_ADDRESS") and training.stream is not True):
         return Resources(0)
+    connect_ray()
+    return divide(alive_nodes(), training)
+
+
+def alive_nodes() -> list[dict[str, float]]:
+    """The resources of each node of the cluster."""
     import ray
 
-    connect_ray()
-    return divide([node["Resources"] for node in ray.nodes() if node["Alive"]], training)
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
@@ -91,9 +97,11 @@ def divide(nodes: list[dict[str, float]], training: Training) -> Resources:
 
 
 def fitting(node: dict[str, float], gpus: float) -> int:
-    """How many workers of a CPU and `gpus` each a node can hold."""
-    by_cpu = int(node.get("CPU", 0))
-    return min(by_cpu, int(node.get("GPU", 0) / gpus + 1e-9)) if gpus else by_cpu
+    """How many processes of a CPU and `gpus` each a node can hold: a fraction is of one device."""
+    by_cpu, devices = int(node.get("CPU", 0)), int(node.get("GPU", 0))
+    if not gpus:
+        return by_cpu
+    return min(by_cpu, devices * int(1 / gpus + 1e-9) if gpus < 1 else devices // int(gpus))
 
 
 # ------------------------------------------------------------------------------------------------ training
@@ -108,7 +116,7 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     from pipelines.training.streaming import make_dataset
-    from pipelines.training.worker import FAILURE, raise_failure, train_loop
+    from pipelines.training.worker import FAILURE, train_loop
 
     trainer = TorchTrainer(
         train_loop,
@@ -127,18 +135,24 @@ def train_on_workers(job: FitJob, resources: Resources) -> None:
         run_config=run_config(job),
         datasets={"train": make_dataset(job)} if job.training.stream is True else None,
     )
-    (job.place / FAILURE).unlink(missing_ok=True)  # an earlier driver's
+    failure = job.place / FAILURE
+    failure.unlink(missing_ok=True)  # an earlier driver's
     if not isinstance(resources.workers, int):
         set_environment({"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": ROOM_SECONDS})
     try:
         trainer.fit()
     except TrainingFailedError as error:
-        raise_failure(job)
-        raise TrainingFailed(
-            f"The workers failed more than {job.training.failures} times: {str(error).strip()[-1500:]}",
-            "Raise training.failures where machines come and go; else mend what they say.",
-        ) from error
-    raise_failure(job)
+        raise read_error(failure) or died_too_often(job, error) from error
+    if found := read_error(failure):
+        raise found
+
+
+def died_too_often(job: FitJob, last: Exception | None) -> TrainingFailed:
+    """What to raise where workers died more often than a job survives; `last` is how it went at last."""
+    return TrainingFailed(
+        f"The workers failed more than {job.training.failures} times: {str(last).strip()[-1500:]}",
+        "Raise training.failures where machines come and go; else mend what they say.",
+    )
 
 
 def run_config(job: FitJob) -> Any:

@@ -7,7 +7,6 @@ what it will need and reads the folder from its standard input.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -18,13 +17,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipelines.config import PipelineConfig
-from pipelines.config.learning import NETWORKS
+from pipelines.config.learning import is_network
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
-from pipelines.errors import ConfigError, DataError, EvergreenError
+from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.lock import try_lock
 from pipelines.progress import log
 from pipelines.records import Attempt, TrainedModel
-from pipelines.training.distributed import connect_ray, plan_resources
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.distributed import alive_nodes, connect_ray, plan_resources
+from pipelines.training.folder import AttemptFolder, write_error, write_whole
 from pipelines.training.job import Fitted
 from pipelines.training.team import team_ahead
 from pipelines.training.usage import Meter
@@ -43,11 +43,13 @@ def main(folder: AttemptFolder) -> int:
         if not take_lock(lock):
             return 0
         folder.pid.write_text(str(os.getpid()))
-        if folder.result.exists():
-            return 0
-        tell_log()
-        with Meter(folder, "driver"), folder.beating():
-            return run(folder)
+        if not folder.result.exists():
+            tell_log()
+            with Meter(folder, "driver"), folder.beating():
+                if run(folder) != 0:
+                    return 1
+        folder.remove_arrays()
+        return 0
 
 
 def wait_for_attempt() -> AttemptFolder | None:
@@ -81,12 +83,9 @@ def take_lock(lock: BinaryIO) -> bool:
     A few tries, since whoever asks `is_locked` holds it for a moment.
     """
     for _ in range(10):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(0.02)
-        else:
+        if try_lock(lock.fileno()):
             return True
+        time.sleep(0.02)
     return False
 
 
@@ -109,16 +108,14 @@ def run(folder: AttemptFolder) -> int:
             fitted = fit_attempt(config, attempt, folder)
     except EvergreenError as error:
         log.error("%s %s", error.message, error.hint or "")
-        words = {"message": error.message, "hint": error.hint, "data": isinstance(error, DataError)}
-        words["config"] = isinstance(error, ConfigError)
-        write_whole(folder.error, json.dumps(words))
+        write_error(folder.error, error)
         return 1
     except Exception as error:  # noqa: BLE001  (whatever it was, who waits must learn of it)
         traceback.print_exc()
         if death := find_death(error):
             write_whole(folder.fault, f"{death} died")
         else:
-            write_whole(folder.error, json.dumps({"message": f"{type(error).__name__}: {error}"[:2000]}))
+            write_error(folder.error, TrainingFailed(f"{type(error).__name__}: {error}"[:2000]))
         return 1
     parts = {
         "start": began - spec.get("asked", began),
@@ -132,12 +129,10 @@ def run(folder: AttemptFolder) -> int:
 def check_concurrent(config: PipelineConfig, folder: AttemptFolder) -> None:
     """Raise EvergreenError where a cluster can never run as many trials at a time as are asked for."""
     if config.tuning and variable("RAY_ADDRESS") and not folder.tuned.exists():
-        from pipelines.training.tuning import alive_nodes, plan_trials
+        from pipelines.training.tuning import plan_trials
 
         connect_ray()
-        plan_trials(
-            config.training, config.model.kind in NETWORKS or config.model.own, config.tuning, alive_nodes()
-        )
+        plan_trials(config.training, is_network(config.model.kind), config.tuning, alive_nodes())
 
 
 def find_death(error: BaseException | None) -> str:

@@ -52,7 +52,7 @@ def fit_one_boosting(job: FitJob, data: dict[str, Any], number: int, **settings:
     """
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    watched = job.rows == "train" and len(data["y_validation"]) > 0
+    watched = job.validated and len(data["y_validation"]) > 0
     kind = HistGradientBoostingClassifier if job.description.classes else HistGradientBoostingRegressor
     asked = job.description.model
     model = kind(

@@ -38,7 +38,7 @@ def fit_anew(job: FitJob, on_epoch: OnEpoch | None) -> Fitted:
     else:
         rounds = fit_estimator(job)
         details = {"best_epoch": float(rounds[0])} if rounds else {}
-    losses = None if job.rows == "all" else measure(job)
+    losses = measure(job) if job.validated else None
     return Fitted(
         kind=job.description.kind,
         bundle=job.bundle,
@@ -71,7 +71,7 @@ def fit_network(job: FitJob, on_epoch: OnEpoch | None) -> dict[str, float]:
 
 
 def measure(job: FitJob) -> NDArray[np.float64]:
-    """The loss of each validation row under `training.loss`, kept in the job's place: so kinds compare."""
+    """The loss of each validation row, `training.loss` and that of quantiles, kept in the job's place."""
     import numpy as np
     import torch
 

@@ -71,9 +71,9 @@ def refit(config: PipelineConfig, job: FitJob, fitted: Fitted, rows: Partition) 
                 "description": description.model_copy(
                     update={"kind": fitted.kind, "model": job.description.model}
                 ),
-                "rows": "all",
                 "epochs": fitted.epochs,
                 "rounds": fitted.rounds,
+                "stage": "refit",
             }
         )
     )

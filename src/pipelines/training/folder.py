@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.errors import ConfigError, DataError, EvergreenError, TrainingFailed
 from pipelines.records import Attempt, Evaluation
 
 # A process that waits for another one uses a hundredth of a core; Ray's own threads stay below this, too.
 WORKING_SHARE = 0.1
+ERRORS = {kind.__name__: kind for kind in (DataError, ConfigError, TrainingFailed)}
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,11 @@ class AttemptFolder:
     def arrays(self) -> Path:
         return self.root / "arrays"
 
+    def remove_arrays(self) -> None:
+        """Those of every fit: large, and read by nobody once there is a result."""
+        for place in (self.arrays, self.root / "refit" / "arrays", *self.root.glob("recency/*/arrays")):
+            shutil.rmtree(place, ignore_errors=True)
+
     @property
     def code(self) -> Path:
         """The user's own modules, as they were when the attempt began."""
@@ -177,7 +185,8 @@ class ProgressReader:
 
     def _is_new(self, row: dict[str, Any]) -> bool:
         key = (row["model"], row["epoch"])
-        new = key not in self._told
+        # A trial is told when it ends, so once; those of a search after one that failed count from 1 again.
+        new = key not in self._told or row["model"] == "tuning"
         self._told.add(key)
         return new
 
@@ -199,6 +208,20 @@ def parse_line(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return parsed
+
+
+def write_error(path: Path, error: EvergreenError) -> None:
+    """Keep why a process ended without what it was to make."""
+    kind = next((name for name, kind in ERRORS.items() if isinstance(error, kind)), TrainingFailed.__name__)
+    write_whole(path, json.dumps({"kind": kind, "message": error.message, "hint": error.hint}))
+
+
+def read_error(path: Path) -> EvergreenError | None:
+    """What `write_error` kept: DataError, ConfigError, else TrainingFailed; None where it kept nothing."""
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text())
+    return ERRORS[kept["kind"]](kept["message"], kept["hint"])
 
 
 def write_whole(path: Path, text: str) -> None:

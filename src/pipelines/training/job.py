@@ -17,9 +17,9 @@ OnEpoch = Callable[[dict[str, Any]], None]
 class FitJob(Record):
     """Fit one model on arrays that lie in `arrays`; everything it writes goes to `place`.
 
-    `rows` is `train` while the validation part decides when to stop, or `all`, where the arrays have no
-    validation part and `epochs`, or for each model of boosting its `rounds`, are fixed. `name` is unique to
-    the attempt: Ray Train resumes by it. `root` is the attempt's folder, where progress is told.
+    `stage` tells the fits of one kind apart: a `refit` has no validation part, and its `epochs`, or for each
+    model of boosting its `rounds`, are fixed. `name` is that of no other fit of any attempt: checkpoints lie
+    under it. `root` is the attempt's folder, where progress is told.
     """
 
     name: str
@@ -29,7 +29,7 @@ class FitJob(Record):
     description: Description
     metric: str  # of the pipeline, to be told beside the loss
     training: Training  # with `epochs` and `batch_size` in numbers, see Training.for_rows
-    rows: Literal["train", "all"] = "train"
+    stage: Literal["first", "tuned", "refit"] = "first"
     epochs: int | None = None
     rounds: list[int] = []
 
@@ -37,14 +37,18 @@ class FitJob(Record):
     def bundle(self) -> Path:
         return self.place / "bundle"
 
+    @property
+    def validated(self) -> bool:
+        """Whether the validation part decides when to stop."""
+        return self.stage != "refit"
+
 
 class Fitted(Record):
     """A fitted model in `bundle`, and how good it was on the validation rows.
 
-    `validation_losses` is the path of a .npy file with the loss of each validation row (None after a refit):
-    squared error of the standardised target, or log loss, whatever loss was trained with, so that kinds
-    compare. To refit with: `epochs`, the best epoch of a network, and `rounds`, the best of each model of
-    boosting.
+    `validation_losses` is the path of a .npy file with the loss of each validation row (None after a refit),
+    see `families.measure`. To refit with: `epochs`, the best epoch of a network, and `rounds`, the best of
+    each model of boosting.
     """
 
     kind: str

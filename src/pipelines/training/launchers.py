@@ -103,7 +103,9 @@ class RayJob:
 
     def start(self) -> None:
         before = len(self._ids())
-        command = shlex.join(driver_command(self.attempt.folder))
+        threads = variable("OMP_NUM_THREADS")  # as a child process would have it; else Ray says 1
+        told = ["env", f"OMP_NUM_THREADS={threads}"] if threads else []
+        command = shlex.join([*told, *driver_command(self.attempt.folder)])
         # Ray's dashboard shows what the job says, too. `tee` ends with the last of those who write to it.
         keep = f'trap "" TERM; exec tee -a {shlex.quote(str(self.folder.log))}'
         script = shlex.join(["bash", "-c", f"exec {command} > >({keep}) 2>&1"])

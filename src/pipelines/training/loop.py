@@ -27,6 +27,7 @@ from pipelines.training.placing import (
     place_rows,
     set_determinism,
 )
+from pipelines.training.usage import device_use
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,14 +100,14 @@ class Loop:
             told = self.told()
             self.write_progress(told)
             yield told
-        if self.job.rows == "train" and not math.isfinite(self.best):
+        if self.job.validated and not math.isfinite(self.best):
             raise EvergreenError(
                 f"The validation loss was no number in any of {self.epoch} epochs: {self.validation}.",
                 "Lower training.learning_rate, or look for extreme values in the data.",
             )
 
     def finished(self) -> bool:
-        stopped = self.job.rows == "train" and self.epoch - self.best_epoch >= self.training.patience
+        stopped = self.job.validated and self.epoch - self.best_epoch >= self.training.patience
         return self.epoch >= self.limit or stopped
 
     def train_epoch(self) -> None:
@@ -176,15 +177,14 @@ class Loop:
 
     def judge_epoch(self) -> None:
         """The mean loss on the validation rows says which epoch is the best; in a refit the last one is."""
-        if self.job.rows == "all":
+        if not self.job.validated:
             self.best_epoch = self.epoch
             if self.epoch == self.limit:
                 self.best_state = self._weights()
             return
         losses, found = self.validate()
         self.validation = float(losses.double().mean())
-        if self.job.metric:
-            self.score = scores.score(self.job.metric, found, self.rows.y_validation, self.description)
+        self.score = scores.score(self.job.metric, found, self.rows.y_validation, self.description)
         if self.validation < self.best:
             self.best, self.best_epoch, self.best_state = self.validation, self.epoch, self._weights()
 
@@ -243,7 +243,7 @@ class Loop:
     def told(self) -> dict[str, Any]:
         """What an epoch reports; see docs/training.md. `left` is for all epochs that are allowed."""
         told: dict[str, Any] = {
-            "model": self.description.kind + (" refit" if self.job.rows == "all" else ""),
+            "model": self.description.kind + (f" {self.job.stage}" if self.job.stage != "first" else ""),
             "epoch": self.epoch,
             "epochs": self.limit,
             "loss": round(self.loss, 6),
@@ -253,9 +253,9 @@ class Loop:
             "time": round(time.time(), 3),
             "device": device_use(),
         }
-        if self.job.rows == "train":
+        if self.job.validated:
             told |= {"validation": round(self.validation, 6)}
-            if self.job.metric and math.isfinite(self.score):
+            if math.isfinite(self.score):
                 told |= {"metric": self.job.metric, "score": round(self.score, 6)}
         return told
 
@@ -271,18 +271,8 @@ class Loop:
 
         if self.rank == 0:
             numbers: dict[str, float] = {"epochs": self.epoch, "best_epoch": self.best_epoch}
-            if self.job.rows == "train":
+            if self.job.validated:
                 numbers["validation_loss"] = self.best
             self.job.bundle.mkdir(parents=True, exist_ok=True)
             torch.save(self.best_state, self.job.bundle / "weights.pt")
             write_whole(self.job.place / BEST, json.dumps(numbers))
-
-
-def device_use() -> dict[str, float]:
-    """How busy the device is; nothing where only torch is installed."""
-    try:
-        from pipelines.training.usage import device_use as measured
-    except ImportError:
-        return {}
-    use: dict[str, float] = measured()
-    return use

@@ -79,7 +79,7 @@ def probe(config: PipelineConfig, rows: Partition, folder: AttemptFolder) -> NDA
     description = prepare_arrays(config, rows, TRAIN, place / "arrays")
     plain = description.model.model_copy(update={"quantiles": []})
     job = FitJob(
-        name="recency",
+        name=f"{folder.root.name}-{place.name}",
         root=folder.root,
         arrays=place / "arrays",
         place=place,

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 from pipelines.config import PipelineConfig, Training
-from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.config.learning import is_network
+from pipelines.errors import EvergreenError
 from pipelines.progress import log
-from pipelines.training.distributed import Resources
+from pipelines.training.distributed import Resources, died_too_often
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 
@@ -42,10 +43,7 @@ class Team:
             if left:
                 log.warning("A worker failed, they are started again: %s", type(failure).__name__)
                 self._start()
-        raise TrainingFailed(
-            f"The workers failed more than {job.training.failures} times: {str(failure).strip()[-1500:]}",
-            "Raise training.failures where machines come and go; else mend what they say.",
-        ) from failure
+        raise died_too_often(job, failure) from failure
 
     def _try(self, job: FitJob) -> Exception | None:
         """None where all came to the end, else how the first one failed; then all are gone."""
@@ -144,7 +142,7 @@ def team_ahead(config: PipelineConfig, resources: Resources, folder: AttemptFold
 
     Not where trials run before: what they hold, those could not have.
     """
-    network = config.model.kind not in ("linear", "gradient_boosting")
+    network = config.model.kind == "auto" or is_network(config.model.kind)
     if network and config.tuning is None and suits(resources, config.training):
         _ahead.append(Team(resources, folder))
     try:

@@ -104,7 +104,10 @@ class TrialWatch(tune.Callback):  # type: ignore[misc]  # Ray Tune has no types
             self.ended(self.log.end(number, "finished" if whole else "stopped early"))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        self.ended(self.log.end(trial.config["number"], "failed", "its process died too often"))
+        number = trial.config["number"]
+        if number not in self.log.trials:  # its process never came up
+            self.log.start(number, trial.config["settings"])
+        self.ended(self.log.end(number, "failed", "its process died too often"))
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """What the trials do is a sign that the attempt lives: the beat of the youngest is the attempt's."""

@@ -20,7 +20,7 @@ from pipelines.errors import EvergreenError, TrainingFailed
 from pipelines.progress import log
 from pipelines.records import Trial
 from pipelines.training.checkpoints import remove_checkpoints
-from pipelines.training.distributed import connect_ray
+from pipelines.training.distributed import alive_nodes, connect_ray, fitting
 from pipelines.training.folder import AttemptFolder, write_whole
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, own_settings, search_space, with_settings
@@ -29,7 +29,6 @@ from pipelines.training.trials import TrialLog, best_trial, trial_job
 SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV, JSON and TensorBoard files that nobody reads
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the tuning; Tune would go on with what it has
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
 
@@ -57,7 +56,7 @@ def tune(job: FitJob, tuning: Tuning) -> FitJob:
             leave_ray(job.training)
         finish(job, trials)
     found = json.loads(folder.tuned.read_text())
-    place = {"name": f"{job.name}-tuned", "place": folder.candidates / "tuned"}
+    place = {"name": f"{job.name}-tuned", "place": folder.candidates / "tuned", "stage": "tuned"}
     return with_settings(job, found["settings"]).model_copy(update=place)
 
 
@@ -169,24 +168,17 @@ def plan_trials(training: Training, network: bool, tuning: Tuning, nodes: list[d
     gpus = sum(node.get("GPU", 0.0) for node in nodes)
     each = min(1.0, gpus) if training.gpus == "auto" else float(training.gpus)
     share = each if network else 0.0
-    most = min(cpus, int(gpus / share)) if share else cpus
+    most = sum(fitting(node, share) for node in nodes)
     asked = max(1, most) if tuning.concurrent == "auto" else tuning.concurrent
     if asked > most:
         raise EvergreenError(
             f"tuning.concurrent: {asked} trials at a time with {share:g} GPUs each were asked for,"
-            f" but the cluster has {cpus} CPUs and {gpus:g} GPUs in all.",
+            f" but the cluster has {cpus} CPUs and {gpus:g} GPUs in all (nodes: {len(nodes)}).",
             f"Ask for at most {most}." if most else "Ask for less with training.gpus.",
         )
     concurrent = min(asked, tuning.trials)
     largest = max(int(node.get("CPU", 0)) for node in nodes)
     return Shares(concurrent, max(1, min(cpus // concurrent, largest)), share)
-
-
-def alive_nodes() -> list[dict[str, float]]:
-    """The resources of each node of the cluster."""
-    import ray
-
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def leave_ray(training: Training) -> None:

@@ -151,15 +151,14 @@ def is_replaced(usage: Usage, used: list[Usage]) -> bool:
 def device_use() -> dict[str, Any]:
     """How busy this machine is: cpu_percent since the last call, memory_bytes in use by all its processes.
 
-    Of a GPU that torch uses in this process also gpu_memory_bytes, and gpu_percent where NVIDIA's library
-    for Python is there.
+    Neither where psutil is not there: the loop runs with torch alone. Of a GPU that torch uses in this
+    process also gpu_memory_bytes, and gpu_percent where NVIDIA's library for Python is there.
     """
-    import psutil
+    use: dict[str, Any] = {}
+    with suppress(ImportError):
+        import psutil
 
-    use: dict[str, Any] = {
-        "cpu_percent": psutil.cpu_percent(),
-        "memory_bytes": int(psutil.virtual_memory().used),
-    }
+        use = {"cpu_percent": psutil.cpu_percent(), "memory_bytes": int(psutil.virtual_memory().used)}
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         free, total = torch.cuda.mem_get_info()

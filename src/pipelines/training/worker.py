@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -14,7 +13,7 @@ from pipelines.environment import set_environment, silence_telemetry
 from pipelines.errors import ConfigError, EvergreenError
 from pipelines.training.checkpoints import STATE, read_state, state_bytes
 from pipelines.training.distributed import Resources
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder, write_error
 from pipelines.training.job import FitJob
 from pipelines.training.usage import Meter
 
@@ -64,7 +63,7 @@ def process_group(meeting: Path, rank: int, world: int) -> Iterator[None]:
 def train_loop(settings: dict[str, Any]) -> None:
     """Train to the end, with the others; a worker that is started again goes on from the last checkpoint.
 
-    What no retry can mend, as a loss that is no number, ends all workers: `raise_failure` says it then.
+    What no retry can mend, as a loss that is no number, ends all workers: FAILURE says it then.
     """
     silence_telemetry()
     job = FitJob.model_validate(settings["job"])
@@ -75,9 +74,8 @@ def train_loop(settings: dict[str, Any]) -> None:
         with Meter(AttemptFolder(job.root), "worker", settings["gpus"]):
             train(job, settings["cpus"])
     except EvergreenError as error:
-        words = {"message": error.message, "hint": error.hint, "config": isinstance(error, ConfigError)}
-        write_whole(failure, json.dumps(words))
-        if words["config"]:  # raised by this worker's rows alone, maybe: the others must not wait for it
+        write_error(failure, error)
+        if isinstance(error, ConfigError):  # raised by this one's rows alone, maybe: the others must not wait
             raise
 
 
@@ -104,11 +102,3 @@ def train(job: FitJob, threads: int) -> None:
                 written = ray.train.Checkpoint.from_directory(folder)
             ray.train.report({"epoch": told["epoch"], "loss": told["loss"]}, checkpoint=written)
     loop.write_best()
-
-
-def raise_failure(job: FitJob) -> None:
-    """Raise what a worker found that no retry mends."""
-    path = job.place / FAILURE
-    if path.exists():
-        error = json.loads(path.read_text())
-        raise (ConfigError if error["config"] else EvergreenError)(error["message"], error["hint"])

@@ -72,13 +72,13 @@ def test_the_run_is_there_from_the_start_and_follows(server: Server, home: Home,
     attempt = an_attempt(home, "a")
     with RunLog(define(), home, attempt) as watch:
         until(lambda: find_run(connect(home), home, attempt))
-        watch([told(1), told(1, "mlp refit")])
+        watch([told(1), told(2, "mlp tuned"), told(1, "mlp refit")])
     run = find_run(connect(home), home, attempt)
     assert run is not None
     assert (run.info.status, run.info.run_name) == ("FINISHED", "trips-a")
     assert run.data.params["model.kind"] == "mlp"
-    assert course(home, run.info.run_id, "train_loss") == [(1, 9.0)]
-    assert course(home, run.info.run_id, "validation_rmse") == [(1, 4.5)]
+    assert course(home, run.info.run_id, "train_loss") == [(1, 9.0), (2, 8.0)]
+    assert course(home, run.info.run_id, "validation_rmse") == [(1, 4.5), (2, 4.0)]
     assert course(home, run.info.run_id, "mlp refit/train_loss") == [(1, 9.0)]
     assert run.data.metrics["system/cpu_utilization_percentage"] == 51.0
     assert run.data.metrics["system/system_memory_usage_megabytes"] == 2000.0

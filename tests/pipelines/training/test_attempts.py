@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from pipelines.config import PipelineConfig
+from pipelines.config.sections import Data
 from pipelines.environment import child_environment
 from pipelines.errors import DataError, TrainingFailed
 from pipelines.home import Home
@@ -93,6 +94,7 @@ def test_the_loss_falls_and_every_epoch_is_told_once(undisturbed: Any) -> None:
     assert trained.details["workers"] == 0
     assert trained.attempt == attempt.id
     assert list(Path(attempt.folder).rglob("state.pt")) == []  # no checkpoint outlives what it was for
+    until(lambda: not AttemptFolder.of(attempt).arrays.exists())  # nor the arrays, which the driver clears
 
 
 def test_the_model_has_learnt(undisturbed: Any, table: Any) -> None:
@@ -277,8 +279,13 @@ def test_the_same_rows_and_definition_are_the_same_attempt(
     later = attempt.snapshot.model_copy(update={"version": 9, "uri": "elsewhere"})
     # Content counts, not the version.
     assert plan_attempt(config, Home(tmp_path), later, None).id == attempt.id
+    read = {"source": "elsewhere.csv", "retention": "P400D", "key": ["zone"], "format": {"missing": ["-"]}}
     moved = config.model_copy(
-        update={"folder": tmp_path, "monitoring": config.monitoring.model_copy(update={"schedule": "@daily"})}
+        update={
+            "folder": tmp_path,
+            "monitoring": config.monitoring.model_copy(update={"schedule": "@daily"}),
+            "data": Data.model_validate(config.data.model_dump() | read),
+        }
     )
     # Nothing is learnt from these.
     assert plan_attempt(moved, Home(tmp_path), attempt.snapshot, None).id == attempt.id
@@ -299,6 +306,7 @@ def test_other_rows_or_another_definition_are_another_attempt(
         {"model": {"width": 17}},
         {"split": {"by": "random"}},
         {"metric": "mae"},
+        {"gates": {"champion": {"margin": 0.5}}},
     ):
         ids.add(plan_attempt(define(**change), Home(tmp_path), attempt.snapshot, None).id)
-    assert len(ids) == 6
+    assert len(ids) == 7

@@ -67,6 +67,7 @@ def job_of(place: Path, **training: Any) -> FitJob:
         ([CPUS], {"workers": [1, 8]}, Resources((1, 8), 1)),
         ([GPUS, GPUS], {}, Resources(4, 8, 1.0)),
         ([GPUS], {"gpus": 0.5}, Resources(4, 4, 0.5)),
+        ([GPUS], {"gpus": 0.4}, Resources(4, 4, 0.4)),  # two to a device, what is left of both holds none
         ([GPUS], {"gpus": 0, "workers": 3}, Resources(3, 5)),
     ],
 )
@@ -83,6 +84,7 @@ def test_workers_get_what_the_nodes_have(
         ([CPUS], {"workers": [6, 8]}, "6 asked for"),
         ([CPUS], {"workers": 1, "gpus": 1}, "room for 0"),
         ([GPUS, GPUS], {"workers": 1, "gpus": 4}, "room for 0"),
+        ([GPUS], {"workers": 3, "gpus": 0.6}, "room for 2"),
     ],
 )
 def test_what_no_node_can_hold_is_refused_with_what_there_is(

@@ -97,13 +97,13 @@ class Cluster:
     def list_jobs(self) -> list[Any]:
         return self.jobs
 
-    def submit_job(self, submission_id: str, **words: Any) -> None:
+    def submit_job(self, submission_id: str, entrypoint: str, **words: Any) -> None:
         self.asked += 1
         if not self.keeps:
             raise RuntimeError("Request failed with status code 500: no room.")
         if self.jobs:
             raise RuntimeError(f"Request failed with status code 500: {submission_id} already exists.")
-        self.jobs.append(SimpleNamespace(submission_id=submission_id))
+        self.jobs.append(SimpleNamespace(submission_id=submission_id, entrypoint=entrypoint))
         raise ConnectionError("the answer is lost")
 
 
@@ -118,6 +118,18 @@ def test_a_submission_whose_answer_is_lost_is_there(
     cluster = Cluster(keeps=True)
     ray_job(attempt, cluster, monkeypatch).start()
     assert (cluster.asked, [j.submission_id for j in cluster.jobs]) == (2, [attempt.id])
+
+
+def test_a_job_computes_with_as_many_threads_as_its_caller_asks_for(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launchers, "driver_command", lambda folder: ["printenv", "OMP_NUM_THREADS"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")  # as `reproduce` does
+    cluster = Cluster(keeps=True)
+    ray_job(attempt, cluster, monkeypatch).start()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray does
+    said = subprocess.run(cluster.jobs[0].entrypoint, shell=True, check=True, capture_output=True)  # noqa: S602
+    assert said.stdout == b"3\n"
 
 
 def test_a_cluster_that_refuses_is_said_in_its_own_words(

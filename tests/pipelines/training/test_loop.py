@@ -14,13 +14,14 @@ from pipelines.config import Model, Training
 from pipelines.errors import EvergreenError
 from pipelines.models.bundle import Description
 from pipelines.training.checkpoints import Checkpoints, remove_checkpoints
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.loop import Loop, train_here
 from tests.pipelines.training.fitted import told_by, weights_of
 
 
 def job_of(
-    place: Path, kind: str = "mlp", rows: str = "train", epochs: Any = None, **training: Any
+    place: Path, kind: str = "mlp", stage: str = "first", epochs: Any = None, **training: Any
 ) -> FitJob:
     """A small classification on seeded numbers and a code, by dropout as well."""
     rng = np.random.default_rng(3)
@@ -48,7 +49,7 @@ def job_of(
         place=place,
         description=description,
         metric="auc",
-        rows=rows,  # type: ignore[arg-type]  # pydantic checks it
+        stage=stage,  # type: ignore[arg-type]  # pydantic checks it
         epochs=epochs,
         training=Training(**{"epochs": 4, "batch_size": 50, **training}),
     )
@@ -94,7 +95,7 @@ def test_it_stops_early_and_keeps_the_best_weights(tmp_path: Path) -> None:
 
 
 def test_a_refit_runs_its_epochs_without_validation(tmp_path: Path) -> None:
-    job = job_of(tmp_path / "job", rows="all", epochs=3)
+    job = job_of(tmp_path / "job", stage="refit", epochs=3)
     train_here(job)
     rows = told_by(job)
     assert [(row["model"], row["epoch"], row["epochs"]) for row in rows] == [
@@ -136,7 +137,10 @@ def test_a_loss_that_is_no_number_names_epoch_and_batch(tmp_path: Path) -> None:
 def test_epochs_are_told_with_what_people_look_at(tmp_path: Path) -> None:
     job = job_of(tmp_path / "job", precision="bf16", warmup=0.2)
     train_here(job)
-    rows = told_by(job)
+    train_here(job.model_copy(update={"stage": "tuned", "place": tmp_path / "tuned"}))
+    rows = AttemptFolder(job.root).read_epochs()
+    assert [row["model"] for row in rows] == ["mlp"] * 4 + ["mlp tuned"] * 4
+    rows = rows[:4]
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert rows[-1]["left"] == 0

@@ -29,7 +29,7 @@ from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, search_space
 from pipelines.training.trials import TrialLog, best_trial, read_trials
-from pipelines.training.tuning import Shares, finish, plan_trials, tune
+from pipelines.training.tuning import Shares, Teller, finish, plan_trials, tune
 
 Plan = Callable[..., tuple[PipelineConfig, Attempt, AttemptFolder]]
 
@@ -131,6 +131,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
     assert all("loss" in str(t.reason) for t in failed)
     told = [row for row in folder.read_epochs() if row["model"] == "tuning"]
     assert told[-1]["epoch"] == told[-1]["epochs"] == 5
+    assert folder.read_epochs()[-1]["model"] == "mlp tuned"
     assert any(path.name.startswith("trial-") for path in folder.usage.iterdir())
     assert list(folder.candidates.glob("trial-*")) == []
 
@@ -151,6 +152,7 @@ def test_a_tuning_that_is_killed_goes_on_and_repeats_no_trial(plan: Plan) -> Non
         ([(4, 0), (4, 0)], 1, "auto", (1, 4, 0)),  # no more than a node has
         ([(16, 2)], "auto", "auto", (2, 8, 1)),
         ([(16, 1)], "auto", 0.25, (4, 4, 0.25)),
+        ([(8, 2)], "auto", 0.4, (4, 2, 0.4)),  # two to a device
     ],
 )
 def test_trials_share_what_there_is(nodes: Any, asked: Any, gpus: Any, shares: Any, job: FitJob) -> None:
@@ -160,16 +162,23 @@ def test_trials_share_what_there_is(nodes: Any, asked: Any, gpus: Any, shares: A
 
 
 @pytest.mark.parametrize(
-    ("asked", "gpus", "words"),
+    ("nodes", "asked", "gpus", "words"),
     [
-        (9, "auto", "9 trials at a time with 0 GPUs each were asked for, but the cluster has 2 CPUs"),
-        ("auto", 1, "1 trials at a time with 1 GPUs each .* and 0 GPUs in all"),
+        (
+            [(2, 0)],
+            9,
+            "auto",
+            "9 trials at a time with 0 GPUs each .* but the cluster has 2 CPUs",
+        ),
+        ([(2, 0)], "auto", 1, "1 trials at a time with 1 GPUs each .* and 0 GPUs in all"),
+        ([(4, 1), (4, 1)], "auto", 2, "with 2 GPUs each .* and 2 GPUs in all .nodes: 2.*Ask for less"),
     ],
 )
-def test_what_can_never_be_had_is_said(asked: Any, gpus: Any, words: str, job: FitJob) -> None:
+def test_what_can_never_be_had_is_said(nodes: Any, asked: Any, gpus: Any, words: str, job: FitJob) -> None:
     job = job.model_copy(update={"training": job.training.model_copy(update={"gpus": gpus})})
+    there = [{"CPU": cpu, "GPU": gpu} for cpu, gpu in nodes]
     with pytest.raises(EvergreenError, match=words):
-        plan_trials(job.training, True, Tuning(concurrent=asked), [{"CPU": 2.0}])
+        plan_trials(job.training, True, Tuning(concurrent=asked), there)
 
 
 # ------------------------------------------------------------------------------------ what is known
@@ -249,21 +258,30 @@ def test_the_best_trial_has_the_least_loss_of_those_that_did_not_fail() -> None:
     assert best_trial([trial(0, [])]) is None
 
 
-def test_a_tuning_that_gave_no_model_is_searched_again(tmp_path: Path, job: FitJob) -> None:
+def test_a_tuning_that_gave_no_model_is_searched_and_told_again(tmp_path: Path, job: FitJob) -> None:
+    from pipelines.training.trial_hooks import TrialWatch
+
     folder, store = AttemptFolder(tmp_path / "attempt"), tmp_path / "store"
-    training = job.training.model_copy(update={"checkpoints": str(store)})
+    training = job.training.model_copy(update={"checkpoints": str(store), "epochs": 3})
     job = job.model_copy(update={"root": folder.root, "training": training})
     folder.root.mkdir()
-    log = TrialLog(folder.trials)
-    log.start(0, {"width": 8})
-    log.end(0, "failed", "No space left on device")
-    (folder.candidates / "trial-0").mkdir(parents=True)
-    for name in ("job-trial-0", "job"):
-        (store / name).mkdir(parents=True)
-        (store / name / "state.pt").write_bytes(b"weights")
-    with pytest.raises(TrainingFailed, match="none of 1 trials gave a model: No space left"):
-        finish(job, log)
-    assert TrialLog(folder.trials).trials == {}
-    assert [t.reason for t in read_trials(folder.failed_trials)] == ["No space left on device"]
-    assert list(folder.candidates.iterdir()) == []
-    assert [path.name for path in store.iterdir()] == ["job"]
+    for search in (1, 2):
+        log = TrialLog(folder.trials)
+        assert log.trials == {}
+        log.start(0, {"width": 8})
+        log.tell(0, 1, 0.5)
+        watch = TrialWatch(log, job, Teller(Tuning(trials=2), folder, log))
+        # Its process never came up, so Ray did not say before that it began.
+        watch.on_trial_error(0, [], SimpleNamespace(config={"number": 1, "settings": {"width": 9}}))
+        log.end(0, "failed", "No space left on device")
+        (folder.candidates / "trial-0").mkdir(parents=True)
+        for name in ("job-trial-0", "job"):
+            (store / name).mkdir(parents=True, exist_ok=True)
+            (store / name / "state.pt").write_bytes(b"weights")
+        with pytest.raises(TrainingFailed, match="none of 2 trials gave a model: No space left"):
+            finish(job, log)
+        assert len(folder.read_epochs()) == search
+        reasons = [t.reason for t in read_trials(folder.failed_trials)]
+        assert reasons == ["No space left on device", "its process died too often"]
+        assert list(folder.candidates.iterdir()) == []
+        assert [path.name for path in store.iterdir()] == ["job"]

@@ -113,7 +113,9 @@ def test_costs_add_up() -> None:
     assert (one + one).money == 2
 
 
-def test_the_machine_says_how_busy_it_is() -> None:
+def test_the_machine_says_how_busy_it_is_where_psutil_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     use = device_use()
     assert 0 <= use["cpu_percent"] <= 100
     assert use["memory_bytes"] > 1e6
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert device_use().keys() <= {"gpu_memory_bytes", "gpu_percent"}
