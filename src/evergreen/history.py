@@ -14,7 +14,7 @@ from pipelines.costs import promotion_costs
 from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Cost, Promotion
+from pipelines.records import Cost, GateVerdict, Promotion
 from pipelines.registration import open_pipeline
 
 MOST_BATCHES = 20  # of the history, the newest; --json has all
@@ -95,17 +95,18 @@ def describe_history(home: Home, pipeline: str) -> dict[str, Any]:
         for p in ledger.promotions(name)
         if p.state == "reverted"
     ]
+    attempts = describe_attempts(ledger, name)
     versions = [
-        {"version": row.version, "attempt": row.id, "cost": row.cost}
-        for row in ledger.attempts(name)
-        if row.version is not None
+        {"version": one["version"], "attempt": one["id"], "cost": one["cost"]}
+        for one in attempts
+        if one["version"] is not None
     ]
     return {
         "pipeline": name,
         "champions": describe_champions(ledger, name),
         "undone": undone,
         "versions": versions,
-        "attempts": describe_attempts(ledger, name),
+        "attempts": attempts,
         "batches": describe_batches(ledger, name),
     }
 
@@ -114,11 +115,11 @@ def describe_champions(ledger: Ledger, name: str) -> list[dict[str, Any]]:
     """Each reign; its cost is that of its promotion: all attempts since the promotion before."""
     promotions, attempts = ledger.champions(name), ledger.attempts(name)
     costs = promotion_costs(attempts, promotions)
-    gates = {row.id: (row.outcome or {}).get("gates", []) for row in attempts}
+    gates = {one.id: one.outcome.gates for one in attempts if one.outcome}
     return [describe_champion(p, costs[p.seq], gates.get(p.attempt, [])) for p in promotions]
 
 
-def describe_champion(promotion: Promotion, cost: Cost, gates: list[dict[str, str]]) -> dict[str, Any]:
+def describe_champion(promotion: Promotion, cost: Cost, gates: list[GateVerdict]) -> dict[str, Any]:
     return {
         "version": promotion.version,
         "since": promotion.since.isoformat(),
@@ -128,7 +129,7 @@ def describe_champion(promotion: Promotion, cost: Cost, gates: list[dict[str, st
         "state": promotion.state,
         "attempt": promotion.attempt,
         "cause": promotion.cause,
-        "gates": gates,
+        "gates": [gate.model_dump() for gate in gates],
         "cost": cost.model_dump(),
     }
 

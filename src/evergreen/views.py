@@ -128,16 +128,16 @@ def describe_attempts(ledger: Ledger, pipeline: str) -> list[dict[str, Any]]:
     causes = {c.id: c.reason for c in ledger.causes(pipeline)}
     return [
         {
-            "id": row.id,
-            "started": row.started.isoformat(),
-            "status": row.outcome["status"] if row.outcome else "unfinished",
-            "failure": row.outcome.get("reason") if row.outcome else None,
-            "version": row.version,
-            "cause": row.cause,
-            "reason": causes.get(row.cause),
-            "cost": row.cost,
+            "id": one.id,
+            "started": one.started.isoformat(),
+            "status": one.outcome.status if one.outcome else "unfinished",
+            "failure": one.outcome.reason if one.outcome else None,
+            "version": one.version,
+            "cause": one.cause,
+            "reason": causes.get(one.cause or ""),
+            "cost": one.cost and one.cost.model_dump(),
         }
-        for row in ledger.attempts(pipeline)
+        for one in ledger.attempts(pipeline)
     ]
 
 

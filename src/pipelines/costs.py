@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pipelines.config import Prices
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Attempt, Cost, Promotion
+from pipelines.records import Cost, Promotion, StoredAttempt
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import attempt_cost
 
@@ -19,35 +18,30 @@ def settle_cost(home: Home, attempt: str) -> Cost | None:
     Where its folder says nothing (it was cleared away), what the ledger has; None where that is nothing.
     """
     ledger = Ledger.open(home)
-    row = ledger.attempt(attempt)
-    if row is None:
+    stored = ledger.attempt(attempt)
+    if stored is None:
         return None
-    prices = Prices.model_validate((row.config or {}).get("prices", {}))
-    cost = attempt_cost(AttemptFolder.of(Attempt.model_validate(row.attempt)), prices)
+    prices = Prices.model_validate(stored.config.get("prices", {}))
+    cost = attempt_cost(AttemptFolder.of(stored.attempt), prices)
     if not cost.processes:
-        return stored_cost(row)
+        return stored.cost
     ledger.record_cost(attempt, cost)
     return cost
 
 
-def stored_cost(row: Any) -> Cost | None:
-    """The cost in a row of the ledger's attempts."""
-    return Cost.model_validate(row.cost) if row.cost else None
-
-
-def promotion_costs(attempts: Sequence[Any], champions: Sequence[Promotion]) -> dict[int, Cost]:
+def promotion_costs(attempts: Sequence[StoredAttempt], champions: Sequence[Promotion]) -> dict[int, Cost]:
     """What each promotion cost, by its `seq`: its own attempt, and all others since the one before it.
 
-    Those that failed are included. `attempts` are rows of the ledger, `champions` come oldest first. What was
-    tried after the last promotion is in none.
+    Those that failed are included. `champions` come oldest first. What was tried after the last promotion is
+    in none.
     """
     costs = {promotion.seq: Cost() for promotion in champions}
     own = {promotion.attempt: promotion.seq for promotion in reversed(champions)}
-    for row in attempts:
-        next_one = next((p.seq for p in champions if row.started <= p.since), None)
-        seq = own.get(row.id, next_one)
+    for one in attempts:
+        next_one = next((p.seq for p in champions if one.started <= p.since), None)
+        seq = own.get(one.id, next_one)
         if seq is not None:
-            costs[seq] += stored_cost(row) or Cost()
+            costs[seq] += one.cost or Cost()
     return costs
 
 

@@ -110,9 +110,9 @@ def note_failure(home: Home, attempt: Attempt, reason: str) -> None:
 
 def note_stopped(home: Home, attempt_id: str) -> None:
     """Store that an attempt was ended because its run was cancelled."""
-    row = Ledger.open(home).attempt(attempt_id)
-    if row is not None:
-        note_failure(home, Attempt.model_validate(row.attempt), STOPPED)
+    stored = Ledger.open(home).attempt(attempt_id)
+    if stored is not None:
+        note_failure(home, stored.attempt, STOPPED)
 
 
 def known_outcome(

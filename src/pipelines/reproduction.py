@@ -94,28 +94,27 @@ def read_version(home: Home, pipeline: str, version: int) -> Recorded:
     """
     ledger = Ledger.open(home)
     name = pipeline if pipeline in ledger.pipelines() else open_pipeline(home, pipeline).pipeline
-    trained = ledger.trained(name, version)
-    row = ledger.attempt(trained.attempt)
-    if row is None or row.config is None:
+    made = ledger.version(name, version)
+    if not made.config:
         raise EvergreenError(
             f"{name} version {version}: the ledger does not have the definition that it was trained by.",
             "It was trained by an earlier Evergreen. Train again; later versions can be reproduced.",
         )
     try:
-        config = PipelineConfig.model_validate(row.config)
+        config = PipelineConfig.model_validate(made.config)
     except ValidationError as error:
         raise EvergreenError(
             f"{name} version {version}: this Evergreen cannot read its definition:"
             f" {error.error_count()} keys have changed.",
-            f"It was trained by the code of commit {(row.environment or {}).get('commit')}; use that.",
+            f"It was trained by the code of commit {made.environment.get('commit')}; use that.",
         ) from error
     return Recorded(
         version=version,
         config=config,
-        attempt=Attempt.model_validate(row.attempt),
-        trained=trained,
-        metrics=(row.outcome or {}).get("metrics", {}),
-        environment=row.environment or {},
+        attempt=made.attempt,
+        trained=ledger.trained(name, version),
+        metrics=made.outcome.metrics if made.outcome else {},
+        environment=made.environment,
     )
 
 

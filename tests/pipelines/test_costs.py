@@ -14,7 +14,7 @@ from pipelines.costs import describe_cost, promotion_costs, settle_cost
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.outcomes import accounted, keep_out
-from pipelines.records import Attempt, Cost, Promotion, Snapshot, TrainOutcome
+from pipelines.records import Attempt, Cost, Promotion, Snapshot, StoredAttempt, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import Meter
@@ -23,13 +23,12 @@ MORNING = datetime(2026, 1, 1, 8)
 SECOND = Cost(cpu_seconds=1, processes=1, money=2, currency="EUR")
 
 
-class Row:
-    """What `promotion_costs` reads of a row of the ledger."""
-
-    def __init__(self, hour: int, cost: Cost | None, id: str = "") -> None:
-        self.id = id
-        self.started = MORNING + timedelta(hours=hour)
-        self.cost = cost.model_dump() if cost else None
+def tried(hour: int, cost: Cost | None, id: str = "") -> StoredAttempt:
+    snapshot = Snapshot(pipeline="t", uri="rows", version=1, rows=1, fingerprint="f")
+    made = Attempt(id=id, pipeline="t", snapshot=snapshot, folder="a")
+    return StoredAttempt(
+        id=id, pipeline="t", started=MORNING + timedelta(hours=hour), attempt=made, cost=cost
+    )
 
 
 def promotion(seq: int, hour: int) -> Promotion:
@@ -55,10 +54,10 @@ def work(attempt: Attempt, failure: str | None = None) -> None:
 
 
 def test_a_promotion_pays_for_all_that_was_tried_since_the_one_before() -> None:
-    attempts = [Row(0, SECOND), Row(1, SECOND), Row(2, None), Row(3, SECOND), Row(9, SECOND)]
+    attempts = [tried(0, SECOND), tried(1, SECOND), tried(2, None), tried(3, SECOND), tried(9, SECOND)]
     costs = promotion_costs(attempts, [promotion(1, 1), promotion(2, 4), promotion(3, 5)])
     assert {seq: cost.cpu_seconds for seq, cost in costs.items()} == {1: 2, 2: 1, 3: 0}
-    late = promotion_costs([Row(0, SECOND, "a2"), Row(0, SECOND)], [promotion(1, 1), promotion(2, 4)])
+    late = promotion_costs([tried(0, SECOND, "a2"), tried(0, SECOND)], [promotion(1, 1), promotion(2, 4)])
     assert {seq: cost.cpu_seconds for seq, cost in late.items()} == {1: 1, 2: 1}  # begun early, let in late
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -12,13 +11,12 @@ from pipelines.audit.evidence import Evidence, JudgedBatch, VersionEvidence
 from pipelines.audit.reproductions import read_reproductions
 from pipelines.clock import now
 from pipelines.config import PipelineConfig, place_in
-from pipelines.costs import stored_cost
 from pipelines.data.tracing import count_predictions
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.ledger.audit import AuditEntry
 from pipelines.models.bundle import Description
-from pipelines.records import Attempt, Intake, TrainedModel, TrainOutcome
+from pipelines.records import Intake, StoredAttempt
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.trials import read_trials
 
@@ -33,7 +31,7 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
     log = ledger.audit_log(name)
     file = ledger.definition(name)
     policy = [*config.retraining.when, *filter(None, [config.retraining.schedule])]
-    versions = [row for row in ledger.attempts(name) if row.version is not None]
+    made = [one for one in ledger.attempts(name) if one.version is not None]
     evidence = Evidence(
         pipeline=name,
         gathered=now(),
@@ -42,7 +40,7 @@ def gather_evidence(home: Home, config: PipelineConfig) -> Evidence:
         declared=[*config.feature_columns, *filter(None, [config.data.timestamp])],
         retrains=policy,
         batches=[judged_batch(home, one) for one in ledger.intakes(name) if one.report][-MOST_BATCHES:],
-        versions=[gather_version(ledger, row) for row in sorted(versions, key=lambda row: int(row.version))],
+        versions=sorted((gather_version(ledger, one) for one in made), key=lambda one: one.version),
         promotions=ledger.promotions(name),
         windows=ledger.windows(name),
         taken_back=taken_back(log),
@@ -83,22 +81,21 @@ def judged_batch(home: Home, intake: Intake) -> JudgedBatch:
     return JudgedBatch(report=intake.report, page=str(page) if page.exists() else None)
 
 
-def gather_version(ledger: Ledger, row: Any) -> VersionEvidence:
-    """What the ledger has of a registered version, from the row of its attempt."""
-    held = {p.seq: p for p in ledger.champions(row.pipeline)}  # these say until when
-    reigns = [held.get(p.seq, p) for p in ledger.promotions(row.pipeline) if p.version == row.version]
-    trained = TrainedModel.model_validate(row.trained)
+def gather_version(ledger: Ledger, made: StoredAttempt) -> VersionEvidence:
+    """What the ledger has of a registered version, made by an attempt."""
+    assert made.version is not None  # noqa: S101  (the caller asked)
+    assert made.trained is not None  # noqa: S101  (it is stored with the version)
     return VersionEvidence(
-        version=row.version,
-        kind=trained.kind,
-        attempt=Attempt.model_validate(row.attempt),
-        started=row.started,
-        config=row.config or {},
-        environment=row.environment or {},
-        outcome=TrainOutcome.model_validate(row.outcome) if row.outcome else None,
-        cause=ledger.cause(row.cause) if row.cause else None,
-        cost=stored_cost(row),
-        reigns=reigns,
+        version=made.version,
+        kind=made.trained.kind,
+        attempt=made.attempt,
+        started=made.started,
+        config=made.config,
+        environment=made.environment,
+        outcome=made.outcome,
+        cause=ledger.cause(made.cause) if made.cause else None,
+        cost=made.cost,
+        reigns=[one for one in ledger.promotions(made.pipeline) if one.version == made.version],
     )
 
 

@@ -12,7 +12,6 @@ from pipelines.audit.gather import gather_version, with_folder
 from pipelines.audit.reproductions import read_reproductions
 from pipelines.clock import now
 from pipelines.config import PipelineConfig
-from pipelines.errors import UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Approval, Record, RowCounts
@@ -46,10 +45,7 @@ def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
     Raises UsageError where there is no such version.
     """
     name, ledger, moment = config.pipeline, Ledger.open(home), now()
-    row = next((row for row in ledger.attempts(name) if row.version == version), None)
-    if row is None:
-        raise UsageError(f"{name} has no version {version}.", "`evergreen history` lists them.")
-    found = with_folder(gather_version(ledger, row))
+    found = with_folder(gather_version(ledger, ledger.version(name, version)))
     taken = [
         one
         for one in ledger.intakes(name)
@@ -69,6 +65,6 @@ def gather_card(home: Home, config: PipelineConfig, version: int) -> ModelCard:
         rows=RowCounts(**{k: sum(getattr(c, k) for c in counts) for k in RowCounts.model_fields}),
         batches=len(taken),
         sources=sorted({source.uri for one in taken for source in one.batch.sources}),
-        approval=next((a for a in ledger.approvals(pipeline=name) if a.attempt == row.id), None),
+        approval=next((a for a in ledger.approvals(pipeline=name) if a.attempt == found.attempt.id), None),
         reproductions=[r for r in read_reproductions(ledger.audit_log(name)) if r.version == version],
     )

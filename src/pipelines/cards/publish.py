@@ -15,7 +15,6 @@ from pipelines.errors import EvergreenError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.progress import log
-from pipelines.records import Attempt
 from pipelines.registration import open_pipeline
 from pipelines.registry.card_log import log_card
 from pipelines.training.folder import AttemptFolder, write_whole
@@ -96,9 +95,9 @@ def told_of(ledger: Ledger, pipeline: str) -> Iterator[tuple[int, datetime]]:
         yield request.promotion.version, request.decided or request.requested
     for again in read_reproductions(ledger.audit_log(pipeline)):
         yield again.version, again.time
-    for row in ledger.attempts(pipeline):
-        if row.version is not None:
-            yield row.version, file_time(AttemptFolder.of(Attempt.model_validate(row.attempt)).evaluation)
+    for one in ledger.attempts(pipeline):
+        if one.version is not None:
+            yield one.version, file_time(AttemptFolder.of(one.attempt).evaluation)
 
 
 def file_time(path: Path) -> datetime:

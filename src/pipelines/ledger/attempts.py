@@ -13,7 +13,7 @@ from pipelines.ledger import audit, tables
 from pipelines.ledger.engine import Database
 from pipelines.ledger.outcomes import amend_outcome, store_outcome
 from pipelines.ledger.promotions import read_promotions, reigns
-from pipelines.records import Attempt, Cost, TrainedModel, TrainOutcome
+from pipelines.records import Attempt, Cost, StoredAttempt, TrainedModel, TrainOutcome
 
 
 class Attempts(Database):
@@ -84,29 +84,38 @@ class Attempts(Database):
         row = self._row(sa.select(tables.attempts.c.outcome).where(tables.attempts.c.id == attempt))
         return TrainOutcome.model_validate(row.outcome) if row and row.outcome else None
 
-    def attempt(self, attempt: str) -> sa.Row[Any] | None:
-        """The row of one attempt, as in `attempts`."""
-        return self._row(sa.select(tables.attempts).where(tables.attempts.c.id == attempt))
+    def attempt(self, attempt: str) -> StoredAttempt | None:
+        """One attempt, None where none was started under that id."""
+        row = self._row(sa.select(tables.attempts).where(tables.attempts.c.id == attempt))
+        return decode(row) if row else None
 
-    def attempts(self, pipeline: str) -> list[sa.Row[Any]]:
-        """Rows of the attempts, oldest first.
-
-        Columns: id, started, cause, attempt, trained, version, outcome, config, cost, environment.
-        """
+    def attempts(self, pipeline: str) -> list[StoredAttempt]:
+        """The attempts of a pipeline, oldest first."""
         table = tables.attempts
-        return self._rows(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.started))
+        query = sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.started)
+        return [decode(row) for row in self._rows(query)]
+
+    def version(self, pipeline: str, number: int) -> StoredAttempt:
+        """The attempt behind a registered version. Raises UsageError where there is none."""
+        table = tables.attempts
+        found = self._row(sa.select(table).where(table.c.pipeline == pipeline, table.c.version == number))
+        if found is None:
+            versions = sorted(one.version for one in self.attempts(pipeline) if one.version is not None)
+            known = ", ".join(map(str, versions)) or "none"
+            raise UsageError(
+                f"{pipeline} has no version {number} (versions: {known}).", "`evergreen history` lists them."
+            )
+        return decode(found)
 
     def trained(self, pipeline: str, version: int) -> TrainedModel:
         """The model behind a registered version. Raises UsageError where there is none."""
-        table = tables.attempts
-        rows = self._rows(sa.select(table).where(table.c.pipeline == pipeline, table.c.version.is_not(None)))
-        found = {row.version: row.trained for row in rows}
-        if version not in found:
-            known = ", ".join(str(v) for v in sorted(found)) or "none"
-            raise UsageError(
-                f"{pipeline} has no version {version} (versions: {known}).", "`evergreen history` lists them."
-            )
-        return TrainedModel.model_validate(found[version])
+        found = self.version(pipeline, version).trained
+        assert found is not None  # noqa: S101  (it is stored with the version)
+        return found
+
+
+def decode(row: sa.Row[Any]) -> StoredAttempt:
+    return StoredAttempt(**{name: value for name, value in row._asdict().items() if value is not None})
 
 
 def refuse_reigned(connection: sa.Connection, row: sa.Row[Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import sqlalchemy as sa
 
 from pipelines.clock import now
@@ -16,12 +18,15 @@ class Promotions(Database):
     """Promotions, begun, confirmed or reverted, and what is served."""
 
     def promotions(self, pipeline: str) -> list[Promotion]:
-        """Every promotion that was begun, oldest first, those that were undone included."""
+        """Every promotion that was begun, oldest first, those that were undone included.
+
+        Each that made a champion is so `until` the next; the last one's is open.
+        """
         with self.engine.connect() as connection:
             return read_promotions(connection, pipeline)
 
     def champions(self, pipeline: str) -> list[Promotion]:
-        """Who was champion when, oldest first; the last one's `until` is open."""
+        """Who was champion when, oldest first."""
         return reigns(self.promotions(pipeline))
 
     def champion(self, pipeline: str) -> Promotion | None:
@@ -85,14 +90,14 @@ class Promotions(Database):
 def read_promotions(connection: sa.Connection, pipeline: str) -> list[Promotion]:
     table = tables.promotions
     rows = connection.execute(sa.select(table).where(table.c.pipeline == pipeline).order_by(table.c.seq))
-    return [Promotion(**row._asdict()) for row in rows]
+    found = [Promotion(**row._asdict()) for row in rows]
+    ends = {one.seq: after.since for one, after in pairwise(reigns(found))}
+    return [one.model_copy(update={"until": ends.get(one.seq)}) for one in found]
 
 
 def reigns(promotions: list[Promotion]) -> list[Promotion]:
-    """Those that were champion, each until the next."""
-    held = [promotion for promotion in promotions if promotion.state != "reverted"]
-    ends = [*(promotion.since for promotion in held[1:]), None]
-    return [p.model_copy(update={"until": end}) for p, end in zip(held, ends, strict=False)]
+    """Those that made a champion."""
+    return [promotion for promotion in promotions if promotion.state != "reverted"]
 
 
 def approved_outcome(connection: sa.Connection, attempt: str) -> TrainOutcome:

@@ -17,7 +17,7 @@ from pipelines.lineage.traces import (
     TracedVersion,
     Use,
 )
-from pipelines.records import Attempt, Cause, Intake, Promotion, TrainOutcome
+from pipelines.records import Cause, Intake, Promotion, StoredAttempt
 
 
 @dataclass(frozen=True)
@@ -28,16 +28,9 @@ class Around:
     pipeline: str
 
     @cached_property
-    def attempts(self) -> dict[str, tuple[Attempt, Any, TrainOutcome | None]]:
-        """By id, oldest first: the attempt, its row and, once it has ended, its outcome."""
-        return {
-            row.id: (
-                Attempt.model_validate(row.attempt),
-                row,
-                TrainOutcome.model_validate(row.outcome) if row.outcome else None,
-            )
-            for row in Ledger.open(self.home).attempts(self.pipeline)
-        }
+    def attempts(self) -> dict[str, StoredAttempt]:
+        """By id, oldest first."""
+        return {one.id: one for one in Ledger.open(self.home).attempts(self.pipeline)}
 
     @cached_property
     def champions(self) -> list[Promotion]:
@@ -68,14 +61,14 @@ class Around:
 
     def of_version(self, name: str) -> dict[str, Any]:
         number = int(name.rpartition(":")[2])
-        made = next((key for key, (_, row, _) in self.attempts.items() if row.version == number), None)
+        made = next((key for key, one in self.attempts.items() if one.version == number), None)
         return {} if made is None else self.of_attempt(made)
 
     def of_run(self, name: str) -> dict[str, Any]:
         return self.of_attempt(next(key for key in self.attempts if self.run_of(key) == name))
 
     def of_attempt(self, name: str) -> dict[str, Any]:
-        use, version = self.use(name), self.attempts[name][0].snapshot.version
+        use, version = self.use(name), self.attempts[name].attempt.snapshot.version
         return {
             "version": use.version,
             "attempt": use.attempt,
@@ -88,7 +81,7 @@ class Around:
         cause = self.causes[name]
         windows = Ledger.open(self.home).windows(self.pipeline)
         promoted = {promotion.attempt for promotion in self.champions if promotion.cause == name}
-        led = [key for key, (_, row, _) in self.attempts.items() if row.cause == name or key in promoted]
+        led = [key for key, one in self.attempts.items() if one.cause == name or key in promoted]
         judged = {} if cause.version is None else self.of_version(f"{self.pipeline}:{cause.version}")
         return {
             **judged,
@@ -99,7 +92,7 @@ class Around:
 
     def of_snapshot(self, name: str) -> dict[str, Any]:
         version = int(name.rpartition("@")[2])
-        users = [key for key, (attempt, _, _) in self.attempts.items() if attempt.snapshot.version == version]
+        users = [key for key, one in self.attempts.items() if one.attempt.snapshot.version == version]
         return {
             "snapshot": self.snapshot(version),
             "batches": self.batches_of(version),
@@ -122,8 +115,8 @@ class Around:
         since = min((v for key in batches if (v := self.held_since(key)) is not None), default=None)
         learnt = [
             key
-            for key, (attempt, _, _) in self.attempts.items()
-            if since is not None and attempt.snapshot.version >= since
+            for key, one in self.attempts.items()
+            if since is not None and one.attempt.snapshot.version >= since
         ]
         return {
             "batches": [self.batch(key, (held or {}).get(key)) for key in batches],
@@ -133,20 +126,22 @@ class Around:
     # ---------------------------------------------------------------------------------------- each part
 
     def use(self, name: str) -> Use:
-        attempt, row, outcome = self.attempts[name]
+        stored = self.attempts[name]
+        outcome = stored.outcome
         traced = TracedAttempt(
             id=name,
             status=outcome.status if outcome else "unfinished",
-            started=row.started,
+            started=stored.started,
             seconds=outcome.seconds if outcome else {},
-            cause=self.causes.get(row.cause),
-            snapshot=attempt.snapshot.id,
-            version=row.version,
+            cause=self.causes.get(stored.cause or ""),
+            snapshot=stored.attempt.snapshot.id,
+            version=stored.version,
             run_id=self.run_of(name),
             metrics=outcome.metrics if outcome else {},
             gates=outcome.gates if outcome else [],
         )
-        return Use(attempt=traced, version=None if row.version is None else self.version(row.version, name))
+        version = None if stored.version is None else self.version(stored.version, name)
+        return Use(attempt=traced, version=version)
 
     def version(self, number: int, attempt: str) -> TracedVersion:
         return TracedVersion(
@@ -158,13 +153,14 @@ class Around:
         )
 
     def run_of(self, attempt: str) -> str | None:
-        outcome = self.attempts[attempt][2]
+        outcome = self.attempts[attempt].outcome
         found = outcome.model.get("run_id") if outcome else None
         return None if found is None else str(found)
 
     def snapshot(self, version: int) -> TracedSnapshot:
         """As an attempt on it saw it, else as the table's log counts it."""
-        seen = next((a.snapshot for a, _, _ in self.attempts.values() if a.snapshot.version == version), None)
+        snapshots = (one.attempt.snapshot for one in self.attempts.values())
+        seen = next((one for one in snapshots if one.version == version), None)
         held = rows_by_batch(self.home, self.pipeline, version)
         return TracedSnapshot(
             id=f"{self.pipeline}@{version}",

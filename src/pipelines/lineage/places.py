@@ -84,22 +84,21 @@ def ledger_places(home: Home, pipeline: str) -> Iterator[Place]:
     """All that the ledger names of a pipeline."""
     ledger = Ledger.open(home)
     versions = set()
-    for row in ledger.attempts(pipeline):
-        yield Place("attempt", pipeline, row.id, (row.id.removeprefix(f"{pipeline}-"),))
-        versions.add(row.attempt["snapshot"]["version"])
-        if row.version is not None:
-            yield Place(
-                "version", pipeline, f"{pipeline}:{row.version}", (str(row.version), f"v{row.version}")
-            )
-        if row.outcome and row.outcome["model"].get("run_id"):
-            yield Place("run", pipeline, row.outcome["model"]["run_id"])
+    for one in ledger.attempts(pipeline):
+        yield Place("attempt", pipeline, one.id, (one.id.removeprefix(f"{pipeline}-"),))
+        versions.add(one.attempt.snapshot.version)
+        if one.version is not None:
+            short = (str(one.version), f"v{one.version}")
+            yield Place("version", pipeline, f"{pipeline}:{one.version}", short)
+        if one.outcome and (run := one.outcome.model.get("run_id")):
+            yield Place("run", pipeline, str(run))
     for cause in ledger.causes(pipeline):
         yield Place("cause", pipeline, cause.id)
     sources = set()
     for intake in ledger.intakes(pipeline):
         yield Place("batch", pipeline, intake.batch.id)
         sources |= {source.uri for source in intake.batch.sources}
-        versions |= {intake.version} - {None}
+        versions |= set() if intake.version is None else {intake.version}
     yield from (Place("snapshot", pipeline, f"{pipeline}@{version}") for version in sorted(versions))
     yield from (Place("source", pipeline, uri) for uri in sorted(sources))
 

@@ -16,7 +16,7 @@ def describe_alias(home: Home, pipeline: str) -> str | None:
     """
     ledger = Ledger.open(home)
     champion = ledger.champion(pipeline)
-    registered = champion or any(row.version for row in ledger.attempts(pipeline))
+    registered = champion or any(one.version for one in ledger.attempts(pipeline))
     if not registered or (champion and champion.state == "begun"):
         return None
     require_answer(home)

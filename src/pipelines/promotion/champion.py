@@ -26,10 +26,9 @@ def champion_to_beat(home: Home, pipeline: str) -> Champion | None:
     champion = ledger.champion(pipeline)
     if champion is None:
         return None
-    row = ledger.attempt(ledger.trained(pipeline, champion.version).attempt)
-    snapshot = Attempt.model_validate(row.attempt).snapshot if row else None
+    made = ledger.version(pipeline, champion.version)
     served = recorded_model(home, pipeline, champion.version)
-    return Champion(**served.model_dump(), snapshot=snapshot, definition=row.config if row else None)
+    return Champion(**served.model_dump(), snapshot=made.attempt.snapshot, definition=made.config)
 
 
 def verified_model(home: Home, pipeline: str, version: int) -> ServedModel:
@@ -54,7 +53,7 @@ def register_version(home: Home, run_id: str, attempt: Attempt, trained: Trained
     Its number is no other attempt's, also where MLflow counts anew, its whole model deleted.
     """
     ledger = Ledger.open(home)
-    taken = {row.version for row in ledger.attempts(attempt.pipeline) if row.id != attempt.id}
+    taken = [one.version for one in ledger.attempts(attempt.pipeline) if one.version and one.id != attempt.id]
     version = mlflow_store.register_version(home, run_id, attempt, taken)
     ledger.record_version(attempt.id, trained, version.version)
     return version

@@ -60,6 +60,7 @@ from pipelines.records.promotion import (
     Promotion,
     PromotionState,
     ServedModel,
+    StoredAttempt,
     TrainOutcome,
     TrainStatus,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "SliceMetric",
     "Snapshot",
     "SourceRead",
+    "StoredAttempt",
     "Task",
     "TrainOutcome",
     "TrainStatus",

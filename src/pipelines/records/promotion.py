@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pipelines.records.base import Record
 from pipelines.records.data import Snapshot
 from pipelines.records.evaluation import GateVerdict
-from pipelines.records.training import Cost
+from pipelines.records.training import Attempt, Cost, TrainedModel
 
 TrainStatus = Literal[
     "promoted", "rejected", "inconclusive", "awaiting_approval", "reverted", "reused", "refused", "failed"
@@ -98,3 +98,23 @@ class TrainOutcome(Record):
     seconds: dict[str, float] = {}
     reason: str | None = None  # of a failure, or of a promotion that was undone
     cost: Cost | None = None
+
+
+class StoredAttempt(Record):
+    """All that the ledger has of an attempt; what is not known yet is None, or empty.
+
+    `config` is its definition and `environment` its surroundings, both as JSON; `cost` is what it has used so
+    far. `version` is that of its registered model, `trained` the files of it.
+    """
+
+    id: str
+    pipeline: str
+    started: datetime
+    cause: str | None = None
+    attempt: Attempt
+    trained: TrainedModel | None = None
+    version: int | None = None
+    outcome: TrainOutcome | None = None
+    config: dict[str, Any] = {}
+    cost: Cost | None = None
+    environment: dict[str, Any] = {}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pipelines.cards.publish import card_page, write_card
 from pipelines.clock import now
-from pipelines.costs import promotion_costs, stored_cost
+from pipelines.costs import promotion_costs
 from pipelines.evaluation.metrics import higher_is_better
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Attempt, Intake, TrainOutcome
+from pipelines.records import Intake, StoredAttempt
 from pipelines.registration import open_pipeline
 from pipelines.reporting.links import relative
 from pipelines.reporting.model.gather import model_page
@@ -25,9 +24,10 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
     """Write the page of a pipeline, under the home folder unless told otherwise; its path."""
     config, ledger = open_pipeline(home, pipeline), Ledger.open(home)
     path = (output or home.pipeline(config.pipeline).reports / "report.html").absolute()
-    for row in ledger.attempts(config.pipeline):
-        if row.version is not None:
-            write_card(home, config, row.version)
+    attempts, champions = ledger.attempts(config.pipeline), ledger.champions(config.pipeline)
+    for one in attempts:
+        if one.version is not None:
+            write_card(home, config, one.version)
     causes = ledger.causes(config.pipeline)
     reasons = {cause.id: cause.reason for cause in causes}
     story = Story(
@@ -35,10 +35,10 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         metric=config.metric,
         higher_is_better=higher_is_better(config.metric),
         windows=ledger.windows(config.pipeline),
-        attempts=[attempt_line(home, row, reasons, path.parent) for row in ledger.attempts(config.pipeline)],
+        attempts=[attempt_line(home, one, reasons, path.parent) for one in attempts],
         batches=[batch_line(home, intake, path.parent) for intake in ledger.intakes(config.pipeline)],
-        champions=ledger.champions(config.pipeline),
-        costs=promotion_costs(ledger.attempts(config.pipeline), ledger.champions(config.pipeline)),
+        champions=champions,
+        costs=promotion_costs(attempts, champions),
         causes=causes,
         audit=relative(home.pipeline(config.pipeline).reports / "audit.html", path.parent),
         generated=now(),
@@ -64,24 +64,24 @@ def batch_line(home: Home, intake: Intake, folder: Path) -> BatchLine:
     )
 
 
-def attempt_line(home: Home, row: Any, reasons: dict[str, str], folder: Path) -> AttemptLine:
+def attempt_line(home: Home, stored: StoredAttempt, reasons: dict[str, str], folder: Path) -> AttemptLine:
     """One attempt as the page in `folder` shows it."""
-    attempt = Attempt.model_validate(row.attempt)
-    outcome = TrainOutcome.model_validate(row.outcome) if row.outcome else None
+    attempt, outcome = stored.attempt, stored.outcome
+    card = relative(card_page(home, attempt.pipeline, stored.version), folder) if stored.version else None
     return AttemptLine(
         id=attempt.id,
-        started=row.started,
+        started=stored.started,
         status=outcome.status if outcome else "unfinished",
-        cause=reasons.get(row.cause, ""),
-        cause_id=row.cause,
+        cause=reasons.get(stored.cause or "", ""),
+        cause_id=stored.cause,
         snapshot=attempt.snapshot.id,
-        version=row.version,
+        version=stored.version,
         metrics=outcome.metrics if outcome else {},
         gates=outcome.gates if outcome else [],
         seconds=sum(outcome.seconds.values()) if outcome else 0.0,
         failure=outcome.reason if outcome else None,
         link=relative(model_page(home, attempt.pipeline, attempt.id), folder),
-        card=relative(card_page(home, attempt.pipeline, row.version), folder) if row.version else None,
-        cost=stored_cost(row),
+        card=card,
+        cost=stored.cost,
         trials=read_trials(AttemptFolder.of(attempt).trials),
     )

@@ -23,7 +23,7 @@ from flows import training
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.promotion.transaction import promote
-from pipelines.records import Attempt, Promotion
+from pipelines.records import Promotion
 from pipelines.registry.mlflow_store import connect
 
 home, first = Home.at(), json.loads(sys.argv[3])
@@ -37,9 +37,9 @@ def register_and_lose(*words):
     if old and old.version == 1:
         source = client.get_model_version("trips", "1").source
         other = int(client.create_model_version("trips", source).version)
-        row = ledger.attempt(old.attempt)
-        twin = Attempt.model_validate(row.attempt).model_copy(update={"id": "trips-twin"})
-        ledger.start_attempt(twin, row.config, {})
+        stored = ledger.attempt(old.attempt)
+        twin = stored.attempt.model_copy(update={"id": "trips-twin"})
+        ledger.start_attempt(twin, stored.config, {})
         ledger.record_version("trips-twin", ledger.trained("trips", 1), other)
         changes = {"version": other, "previous": 1, "attempt": "trips-twin", "why": "it was quicker"}
         promote(home, old.model_copy(update=changes))

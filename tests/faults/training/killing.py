@@ -97,7 +97,7 @@ class Training:
     def outcomes(self) -> dict[str, TrainOutcome | None]:
         """What the ledger knows of each attempt, None of one that was not judged."""
         ledger = Ledger.open(self.home)
-        return {row.id: ledger.outcome(row.id) for row in ledger.attempts(self.attempt.pipeline)}
+        return {one.id: one.outcome for one in ledger.attempts(self.attempt.pipeline)}
 
     def told(self) -> list[int]:
         """The epochs in the order in which they were told, repeated ones twice."""

@@ -12,7 +12,7 @@ from pipelines.errors import ConfigError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.lock import if_nobody_else
-from pipelines.records import Attempt, Record
+from pipelines.records import Record
 from pipelines.registration import open_pipeline
 
 ABANDONED = timedelta(days=1)  # a batch that was staged and never accepted
@@ -68,8 +68,8 @@ def vacuum_pipeline(home: Home, pipeline: str) -> Vacuumed | None:
 
 def live_versions(home: Home, pipeline: str) -> set[int]:
     """The snapshots of registered models: a rollback may make any of them champion again."""
-    rows = Ledger.open(home).attempts(pipeline)
-    return {Attempt.model_validate(row.attempt).snapshot.version for row in rows if row.version is not None}
+    stored = Ledger.open(home).attempts(pipeline)
+    return {one.attempt.snapshot.version for one in stored if one.version is not None}
 
 
 def clear_incoming(home: Home, config: PipelineConfig) -> None:

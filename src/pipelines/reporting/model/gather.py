@@ -7,11 +7,10 @@ from typing import Any
 
 from pipelines.cards.publish import card_page
 from pipelines.clock import now
-from pipelines.costs import stored_cost
 from pipelines.errors import UsageError, writing
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.records import Attempt, Evaluation, GateVerdict, Snapshot, TrainOutcome
+from pipelines.records import Evaluation, GateVerdict, Snapshot, StoredAttempt, TrainOutcome
 from pipelines.registration import open_pipeline
 from pipelines.registry.mlflow_store import run_address
 from pipelines.reporting import words
@@ -52,16 +51,15 @@ def write_version(home: Home, pipeline: str, version: int, output: Path | None =
     Raises UsageError where there is no such version, or its evaluation was cleared away.
     """
     name, ledger = open_pipeline(home, pipeline).pipeline, Ledger.open(home)
-    attempt_id = ledger.trained(name, version).attempt
-    row, outcome = ledger.attempt(attempt_id), ledger.outcome(attempt_id)
-    evaluation = AttemptFolder.of(Attempt.model_validate(row.attempt)).read_evaluation() if row else None
+    made = ledger.version(name, version)
+    evaluation, outcome = AttemptFolder.of(made.attempt).read_evaluation(), made.outcome
     if evaluation is not None and outcome is not None:
         return write_model(home, evaluation, outcome.gates, outcome, output)
-    page = model_page(home, name, attempt_id)
+    page = model_page(home, name, made.id)
     if output is None and page.exists():
         return page
     raise UsageError(
-        f"What was measured of version {version} of {name} is not there any more: attempt {attempt_id} has no"
+        f"What was measured of version {version} of {name} is not there any more: attempt {made.id} has no"
         " evaluation in its folder.",
         "MLflow has the page as the artifact report.html of the version's run.",
     )
@@ -72,9 +70,8 @@ def tell_story(
 ) -> ModelStory:
     """What the ledger knows of an attempt, beside what was measured."""
     ledger, pipeline = Ledger.open(home), outcome.pipeline
-    row = ledger.attempt(evaluation.attempt)
-    held = {p.seq: p for p in ledger.champions(pipeline)}  # these say until when
-    promotions = [held.get(p.seq, p) for p in ledger.promotions(pipeline) if p.attempt == evaluation.attempt]
+    stored = ledger.attempt(evaluation.attempt)
+    promotions = [one for one in ledger.promotions(pipeline) if one.attempt == evaluation.attempt]
     run = str(outcome.model.get("run_id", ""))
     cause = ledger.cause(outcome.cause) if outcome.cause else None
     return ModelStory(
@@ -82,16 +79,16 @@ def tell_story(
         evaluation=evaluation,
         gates=verdicts,
         generated=now(),
-        version=row.version if row else None,
+        version=stored.version if stored else None,
         promotion=promotions[-1] if promotions else None,
         waiting=outcome.status == "awaiting_approval",
-        cost=outcome.cost or (stored_cost(row) if row else None),
+        cost=outcome.cost or (stored.cost if stored else None),
         seconds=outcome.seconds,
         facts=[
-            *model_facts(evaluation, (row.config if row else None) or {}),
-            *data_facts(evaluation, row, outcome),
+            *model_facts(evaluation, stored.config if stored else {}),
+            *data_facts(evaluation, stored, outcome),
             *([Fact(name="cause", value=f"{cause.kind}: {cause.reason}")] if cause else []),
-            *code_facts((row.environment if row else None) or {}),
+            *code_facts(stored.environment if stored else {}),
         ],
         warnings=outcome.warnings,
         run=(run_address(home, pipeline, run) or run) if run else None,
@@ -116,16 +113,15 @@ def model_facts(evaluation: Evaluation, config: dict[str, Any]) -> list[Fact]:
     return found
 
 
-def data_facts(evaluation: Evaluation, row: Any, outcome: TrainOutcome) -> list[Fact]:
+def data_facts(evaluation: Evaluation, stored: StoredAttempt | None, outcome: TrainOutcome) -> list[Fact]:
     """From which rows."""
-    snapshot = Attempt.model_validate(row.attempt).snapshot if row else None
-    found = snapshot_facts(snapshot) if snapshot else []
+    found = snapshot_facts(stored.attempt.snapshot) if stored else []
     counts = [
         (name, outcome.dataset.get(name)) for name in ("read", "known", "accepted", "quarantined", "refused")
     ]
     said = ", ".join(f"{count:,} {name}" for name, count in counts if isinstance(count, int))
     found += [Fact(name="last batch", value=said)] if said else []
-    split = (row.config or {}).get("split", {}) if row else {}
+    split = stored.config.get("split", {}) if stored else {}
     if split:
         shares = ", ".join(f"{split[part]:.0%} {part}" for part in ("validation", "test") if part in split)
         how = "at random" if split.get("by") == "random" else f"by {split.get('by')}"
