@@ -113,7 +113,7 @@ def test_a_champion_that_no_longer_loads_can_still_be_named(champions: Home, ser
     assert beaten is not None
     assert (beaten.version, beaten.files) == (3, trained.files)
     assert beaten.snapshot is not None  # by which rows that it learnt are known
-    assert (beaten.snapshot.version, beaten.definition) == (3, {})
+    assert (beaten.snapshot.version, beaten.definition) == (3, CONFIG.model_dump(mode="json"))
     with pytest.raises(ModelUnusable):
         restore_champion(champions, NAME)
     assert roll_back(champions, CONFIG, None, None).version == 2
