@@ -13,6 +13,7 @@ from prefect.context import TaskRunContext
 from pipelines.errors import EvergreenError
 from pipelines.evaluation.own import fingerprint
 from pipelines.models.bundle import is_intact
+from pipelines.training.folder import AttemptFolder
 
 __all__ = ["BY_ATTEMPT", "NO_CACHE", "READ_AGAIN", "unless"]
 
@@ -40,7 +41,7 @@ def attempt_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
     home's, what a step left there beside its result is not there either.
     """
     attempt, champion = parameters["attempt"], parameters.get("champion")
-    result = Path(attempt.folder, "result.json")
+    result = AttemptFolder.of(attempt).result
     made = f"{result}:{result.stat().st_mtime_ns if result.exists() else 0}"
     intact = champion is not None and is_intact(Path(champion.folder), champion.files)
     measured = fingerprint(parameters["config"])

@@ -10,6 +10,7 @@ from pipelines.errors import DataError, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Record
+from pipelines.training.folder import AttemptFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def explain_prediction(home: Home, pipeline: str, prediction: str) -> Explanatio
     trained = Ledger.open(home).trained(pipeline, version)
     bundle = load_bundle(Path(trained.folder), trained.files)
     row = as_row(bundle, logged)
-    background = read_golden(Path(trained.folder).parent / "smoke" / "rows.parquet")
+    background = read_golden(AttemptFolder.of_model(trained).golden / "rows.parquet")
     values, base = shapley(bundle, row, background, PERMUTATIONS)
     answers = bundle.predict(row)
     name, place = explained(bundle, answers)

@@ -57,6 +57,10 @@ class PipelineFolder:
     def reports(self) -> Path:
         return self.root / "reports"
 
+    def validation_page(self, batch: str) -> Path:
+        """Where the page of what the checks found lies, once a batch was checked."""
+        return self.reports / "validation" / f"{batch}.html"
+
     def lock(self, turn: str) -> Path:
         """What is locked while a process has its turn with the pipeline."""
         return self.root / f"{turn}.lock"

@@ -15,7 +15,7 @@ from pipelines.data.tracing import count_predictions
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.ledger.audit import AuditEntry
-from pipelines.models.bundle import Description
+from pipelines.models.bundle import read_description
 from pipelines.records import Intake, StoredAttempt
 from pipelines.training.folder import AttemptFolder
 from pipelines.training.trials import read_trials
@@ -77,7 +77,7 @@ def with_measured(evidence: Evidence) -> Evidence:
 
 def judged_batch(home: Home, intake: Intake) -> JudgedBatch:
     assert intake.report is not None  # noqa: S101  (the caller asked)
-    page = home.pipeline(intake.batch.pipeline).reports / "validation" / f"{intake.batch.id}.html"
+    page = home.pipeline(intake.batch.pipeline).validation_page(intake.batch.id)
     return JudgedBatch(report=intake.report, page=str(page) if page.exists() else None)
 
 
@@ -118,6 +118,6 @@ def with_folder(version: VersionEvidence) -> VersionEvidence:
 def read_inputs(bundle: Path) -> list[str]:
     """The columns that a model reads, none where its files are gone or of another form."""
     try:
-        return list(Description.model_validate_json((bundle / "model.json").read_text()).types)
+        return list(read_description(bundle).types)
     except (OSError, ValidationError):
         return []

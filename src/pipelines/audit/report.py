@@ -8,10 +8,10 @@ from pipelines.audit.answers import Answer, Status
 from pipelines.audit.gather import gather_evidence
 from pipelines.audit.scoring import Scorecard, answer_all
 from pipelines.config import PipelineConfig
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.markdown import LONGEST_WORDS, markdown_cell, markdown_table
 from pipelines.reporting.templates import page_template
-from pipelines.training.folder import write_whole
 
 MOST = 7  # points that a section can have
 # Class, symbol and words, so that nothing is said by colour alone.

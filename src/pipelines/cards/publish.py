@@ -12,12 +12,13 @@ from pipelines.cards.card import ModelCard, gather_card
 from pipelines.cards.render import render_markdown, render_page, render_short
 from pipelines.config import PipelineConfig
 from pipelines.errors import EvergreenError
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.progress import log
 from pipelines.registration import open_pipeline
 from pipelines.registry.card_log import log_card
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 
 
 def card_page(home: Home, pipeline: str, version: int) -> Path:

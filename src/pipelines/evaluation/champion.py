@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import EvergreenError
 from pipelines.evaluation.answers import CHALLENGER, measure_answers, predict_test
 from pipelines.evaluation.learnt import find_learnt
-from pipelines.models.bundle import Description, is_intact, load_bundle
+from pipelines.models.bundle import is_intact, load_bundle, read_description
 from pipelines.partition import Partition
 from pipelines.records import Champion, Comparison, NoComparison, TrainedModel
 from pipelines.splitting import FEWEST
@@ -93,6 +92,6 @@ def signature_changes(trained: TrainedModel, champion: Champion | None) -> dict[
 
 def signature(folder: Path) -> dict[str, str]:
     """Input columns by type, and what is answered."""
-    found = Description.model_validate(json.loads((folder / "model.json").read_text()))
+    found = read_description(folder)
     answers = [f"p_{name}" for name in found.classes] + [f"q_{q:g}" for q in found.model.quantiles]
     return dict(found.types) | dict.fromkeys(answers, "an answer")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipelines.environment import child_environment
 from pipelines.errors import EvergreenError
 from pipelines.records import Footprint, TrainedModel
+from pipelines.training.folder import AttemptFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +28,7 @@ GOLDEN = 20  # rows whose answers are compared
 
 def try_alone(trained: TrainedModel, rows: pd.DataFrame, expected: pd.DataFrame) -> Footprint | str:
     """Load and ask the model in a clean process; a string says what went wrong."""
-    folder = Path(trained.folder).parent / "smoke"
+    folder = AttemptFolder.of_model(trained).golden
     folder.mkdir(exist_ok=True)
     write_whole(rows, folder / "rows.parquet")
     write_whole(expected, folder / "expected.parquet")

@@ -193,7 +193,7 @@ class Around:
 
     def batch(self, name: str, in_snapshot: int | None) -> TracedBatch:
         intake, report = self.intakes[name], self.intakes[name].report
-        page = self.home.pipeline(self.pipeline).reports / "validation" / f"{name}.html"
+        page = self.home.pipeline(self.pipeline).validation_page(name)
         return TracedBatch(
             id=name,
             state=intake.state,

@@ -10,7 +10,6 @@ code/             the user's own modules, where the definition names any
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import shutil
 from dataclasses import dataclass
@@ -52,6 +51,7 @@ TRUSTED = [
 ]
 
 
+DESCRIPTION = "model.json"
 FEATURES = "features.skops"
 # Rows that a network answers at once; of many columns as many as have so many numbers, each of which becomes
 # a few hundred bytes: 0.6 GB in all.
@@ -188,7 +188,7 @@ class Bundle:
 def begin_bundle(folder: Path, description: Description, features_file: Path) -> None:
     """Everything but the learnt part: the description, and the fitted features of `features_file`."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.json").write_text(description.model_dump_json(indent=1))
+    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=1), encoding="utf-8")
     shutil.copyfile(features_file, folder / FEATURES)
     if (features_file.parent / CODE).is_dir():
         shutil.copytree(features_file.parent / CODE, folder / CODE, dirs_exist_ok=True)
@@ -206,9 +206,14 @@ def load_bundle(folder: Path, files: dict[str, str]) -> Bundle:
     Raises ModelUnusable before anything is read where a hash differs.
     """
     check_hashes(folder, files)
-    description = Description.model_validate(json.loads((folder / "model.json").read_text()))
+    description = read_description(folder)
     features_step = load_features(folder)
     return Bundle(description, features_step, open_estimator(folder, description))
+
+
+def read_description(folder: Path) -> Description:
+    """What a bundle says of itself. Raises OSError where none is, ValueError where it has another form."""
+    return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
 
 
 def load_features(folder: Path) -> Any:

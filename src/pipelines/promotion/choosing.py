@@ -9,7 +9,7 @@ from pipelines.config import PipelineConfig
 from pipelines.errors import PromotionReverted, UsageError
 from pipelines.home import Home
 from pipelines.ledger import Ledger
-from pipelines.models.bundle import Description
+from pipelines.models.bundle import read_description
 from pipelines.promotion.champion import verified_model
 from pipelines.promotion.transaction import promote, restore_champion, settled_champion
 from pipelines.records import Promotion, ServedModel
@@ -88,7 +88,7 @@ def refuse_deleted(home: Home, pipeline: str, version: int) -> None:
 
 def refuse_other_schema(config: PipelineConfig, served: ServedModel) -> None:
     """Raise UsageError, with the columns, where a model needs what the data of today does not have."""
-    types = Description.model_validate_json((Path(served.folder) / "model.json").read_text()).types
+    types = read_description(Path(served.folder)).types
     gone = [name for name in types if name not in config.columns]
     other = [
         f"{name} ({kind} then, {config.columns[name].type} now)"

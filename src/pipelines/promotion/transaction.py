@@ -23,6 +23,7 @@ from pipelines.promotion.champion import recorded_model, verified_model
 from pipelines.records import Promotion, ServedModel, TrainOutcome
 from pipelines.registry.aliases import champion_alias, point_aliases, require_answer
 from pipelines.serving.rollout import watch_rollout
+from pipelines.training.folder import AttemptFolder
 
 
 def promote(home: Home, promotion: Promotion, outcome: TrainOutcome | None = None) -> Promotion:
@@ -162,4 +163,4 @@ def served_version(home: Home, pipeline: str) -> int | None:
 
 def golden_rows(home: Home, pipeline: str, version: int) -> Path:
     """The folder with rows whose answers are known, as evaluation left it beside the bundle."""
-    return Path(Ledger.open(home).trained(pipeline, version).folder).parent / "smoke"
+    return AttemptFolder.of_model(Ledger.open(home).trained(pipeline, version)).golden

@@ -22,7 +22,7 @@ def log_card(home: Home, pipeline: str, version: int, run_id: str, page: Path, s
     client = connect(home)
     try:
         for suffix in (".md", ".html"):
-            client.log_text(run_id, page.with_suffix(suffix).read_text(), f"{NAME}{suffix}")
+            client.log_text(run_id, page.with_suffix(suffix).read_text(encoding="utf-8"), f"{NAME}{suffix}")
         client.update_model_version(pipeline, str(version), description=short)
     except MlflowException as error:
         return str(error)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pipelines.environment import set_environment, variable
 from pipelines.errors import ModelUnusable, StackError
 from pipelines.home import Home
-from pipelines.models.bundle import check_hashes, is_intact
+from pipelines.models.bundle import DESCRIPTION, check_hashes, is_intact
 from pipelines.progress import log
 from pipelines.records import Attempt, ModelVersion, ServedModel, TrainedModel
 
@@ -196,7 +196,7 @@ def copy_from_mlflow(home: Home, name: str, version: int, folder: Path) -> None:
             raise kind(
                 f"MLflow does not hand out {name} version {version}: {error}", "Is it deleted there?"
             ) from error
-        bundle = next((p for p in (source / BUNDLE, source) if (p / "model.json").exists()), None)
+        bundle = next((p for p in (source / BUNDLE, source) if (p / DESCRIPTION).exists()), None)
         if bundle is None:
             raise ModelUnusable(
                 f"Version {version} of {name} in MLflow holds no bundle of ours.", "Deploy another version."

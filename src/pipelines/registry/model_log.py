@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.models.bundle import Description, check_hashes
+from pipelines.models.bundle import check_hashes, read_description
 from pipelines.records import Attempt, TrainedModel
 from pipelines.registry.mlflow_store import BUNDLE
+from pipelines.training.folder import AttemptFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +23,8 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
     from mlflow.models import infer_signature
 
     # MLflow copies everything it is given; the example comes from what evaluation kept for the smoke test.
-    smoke = Path(attempt.folder) / "smoke"
-    inputs, outputs = example(smoke, input_names(Path(trained.folder), trained.files))
+    golden = AttemptFolder.of(attempt).golden
+    inputs, outputs = example(golden, input_names(Path(trained.folder), trained.files))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it asks for an example, and would predict with it
         mlflow.pyfunc.log_model(
@@ -39,15 +40,15 @@ def log_model(config: PipelineConfig, attempt: Attempt, trained: TrainedModel) -
 def input_names(folder: Path, files: dict[str, str]) -> list[str]:
     """The columns that a caller must send, without loading the model, which takes seconds."""
     check_hashes(folder, files)
-    return list(Description.model_validate_json((folder / "model.json").read_text()).types)
+    return list(read_description(folder).types)
 
 
-def example(smoke: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def example(golden: Path, inputs: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A few rows with their answers, as the smoke test left them."""
     import pandas as pd
 
-    rows = pd.read_parquet(smoke / "rows.parquet")[inputs]
+    rows = pd.read_parquet(golden / "rows.parquet")[inputs]
     texts = rows.select_dtypes(exclude=["number", "datetime"]).columns
     filled = rows.astype(dict.fromkeys(texts, object))
     filled = filled.where(rows.notna(), None)  # type: ignore[call-overload]  # pandas-stubs know no None here
-    return filled.astype(rows.select_dtypes("number").dtypes), pd.read_parquet(smoke / "expected.parquet")
+    return filled.astype(rows.select_dtypes("number").dtypes), pd.read_parquet(golden / "expected.parquet")

@@ -239,7 +239,7 @@ def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
         results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
     results |= {f"champion_{k}": v for k, v in champion.items()}
     results |= {"train_seconds": trained.seconds, **trained.details}
-    at = int((Path(trained.folder).parent / "result.json").stat().st_mtime * 1000)
+    at = int(AttemptFolder.of_model(trained).result.stat().st_mtime * 1000)
     log_metrics(client, run_id, [Metric(k, float(v), at, 0) for k, v in results.items()])
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from pipelines.cards.publish import card_page, write_card
 from pipelines.clock import now
 from pipelines.costs import promotion_costs
+from pipelines.errors import writing
 from pipelines.evaluation.metrics import higher_is_better
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Intake, StoredAttempt
@@ -43,15 +45,17 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         audit=relative(home.pipeline(config.pipeline).reports / "audit.html", path.parent),
         generated=now(),
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render_report(story), encoding="utf-8")
+    page = render_report(story)
+    with writing("the page", path.parent, "nothing else was changed"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, page)
     return path
 
 
 def batch_line(home: Home, intake: Intake, folder: Path) -> BatchLine:
     """One batch as the page in `folder` shows it."""
     batch = intake.batch
-    page = home.pipeline(batch.pipeline).reports / "validation" / f"{batch.id}.html"
+    page = home.pipeline(batch.pipeline).validation_page(batch.id)
     return BatchLine(
         id=batch.id,
         created=intake.created,

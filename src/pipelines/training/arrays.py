@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.config import PipelineConfig
 from pipelines.errors import ConfigError, DataError, writing
+from pipelines.files import write_whole
 from pipelines.models import custom, features, skops_file
 from pipelines.models.bundle import FEATURES, Description, load_features
 from pipelines.models.code import CODE, keep_code, own_references
 from pipelines.models.networks import build_network, find_bins
 from pipelines.records import Record, Snapshot
-from pipelines.training.folder import write_whole
 from pipelines.training.weights import RowWeights, fit_weights
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def prepare_arrays(config: PipelineConfig, rows: Partition, roles: Roles, folder
     there from an earlier call is found.
     """
     if (folder / DESCRIPTION).exists():
-        return Description.model_validate_json((folder / DESCRIPTION).read_text())
+        return Description.model_validate_json((folder / DESCRIPTION).read_bytes())
     folder.mkdir(parents=True, exist_ok=True)
     keep_code(config, folder / CODE)
     learnt = rows.table(*roles.learn, columns=target_columns(config))
@@ -123,7 +123,7 @@ def write_plan(
 
 
 def read_plan(folder: Path) -> StreamPlan:
-    return StreamPlan.model_validate_json((folder / PLAN).read_text())
+    return StreamPlan.model_validate_json((folder / PLAN).read_bytes())
 
 
 def write_array(path: Path, shape: tuple[int, ...], pieces: Iterable[NDArray[np.float32]]) -> None:

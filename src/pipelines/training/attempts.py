@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.config import PipelineConfig
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.models.code import hash_sources, keep_code, own_references, read_sources
 from pipelines.progress import EpochLog, log
 from pipelines.records import Attempt, Snapshot, TrainedModel
 from pipelines.training.care import Care, log_hint
-from pipelines.training.folder import AttemptFolder, ProgressReader, read_error, write_whole
+from pipelines.training.folder import AttemptFolder, ProgressReader, read_error
 from pipelines.training.launchers import choose_launcher
 
 # Raised when a change of our code changes what is learnt from the same data and definition.
@@ -72,7 +73,7 @@ def fit_model(config: PipelineConfig, attempt: Attempt, watches: Sequence[Watch]
         folder.error.unlink(missing_ok=True)
         with EpochLog() as lines:
             follow(Care(choose_launcher(attempt), attempt, config.training), [lines, *watches])
-    return TrainedModel.model_validate_json(folder.result.read_text())
+    return TrainedModel.model_validate_json(folder.result.read_bytes())
 
 
 def follow(care: Care, watches: Sequence[Watch]) -> None:

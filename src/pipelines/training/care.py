@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 from pipelines.config import Training
 from pipelines.errors import TrainingFailed
+from pipelines.files import write_whole
 from pipelines.lock import try_lock
 from pipelines.progress import log
 from pipelines.records import Attempt, Record
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.launchers import Launcher
 
 
@@ -102,7 +103,7 @@ class Care:
 
     def _spent(self) -> Spent | None:
         path = self.folder.spent
-        return Spent.model_validate_json(path.read_text()) if path.exists() else None
+        return Spent.model_validate_json(path.read_bytes()) if path.exists() else None
 
     @contextmanager
     def _turn(self) -> Iterator[bool]:

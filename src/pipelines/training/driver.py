@@ -20,11 +20,12 @@ from pipelines.config import PipelineConfig
 from pipelines.config.learning import is_network
 from pipelines.environment import SLEEPING_THREADS, set_environment, silence_telemetry, variable
 from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.files import write_whole
 from pipelines.lock import try_lock
 from pipelines.progress import log
 from pipelines.records import Attempt, TrainedModel
 from pipelines.training.distributed import alive_nodes, connect_ray, plan_resources
-from pipelines.training.folder import AttemptFolder, write_error, write_whole
+from pipelines.training.folder import AttemptFolder, write_error
 from pipelines.training.job import Fitted
 from pipelines.training.team import team_ahead
 from pipelines.training.usage import Meter

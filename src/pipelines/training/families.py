@@ -6,11 +6,11 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from pipelines.files import write_whole
 from pipelines.models.bundle import FEATURES, Bundle, begin_bundle, open_estimator
 from pipelines.training.arrays import VALIDATION, load_arrays
 from pipelines.training.checkpoints import remove_checkpoints
 from pipelines.training.estimators import fit_estimator
-from pipelines.training.folder import write_whole
 from pipelines.training.job import FitJob, Fitted, OnEpoch
 from pipelines.training.losses import LEAST, row_losses
 
@@ -25,7 +25,7 @@ def fit(job: FitJob, on_epoch: OnEpoch | None = None) -> Fitted:
     if not done.exists():
         write_whole(done, fit_anew(job, on_epoch).model_dump_json())
     remove_checkpoints(job)  # also those of a driver that died before it could
-    return Fitted.model_validate_json(done.read_text())
+    return Fitted.model_validate_json(done.read_bytes())
 
 
 def fit_anew(job: FitJob, on_epoch: OnEpoch | None) -> Fitted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import threading
 import time
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ConfigError, DataError, EvergreenError, TrainingFailed
-from pipelines.records import Attempt, Evaluation
+from pipelines.files import write_whole
+from pipelines.records import Attempt, Evaluation, TrainedModel
 
 # A process that waits for another one uses a hundredth of a core; Ray's own threads stay below this, too.
 WORKING_SHARE = 0.1
@@ -30,6 +30,10 @@ class AttemptFolder:
     @classmethod
     def of(cls, attempt: Attempt) -> AttemptFolder:
         return cls(Path(attempt.folder))
+
+    @classmethod
+    def of_model(cls, trained: TrainedModel) -> AttemptFolder:
+        return cls(Path(trained.folder).parent)
 
     @property
     def spec(self) -> Path:
@@ -125,6 +129,11 @@ class AttemptFolder:
         return self.root / "bundle"
 
     @property
+    def golden(self) -> Path:
+        """A few rows, and the model's answers to them as evaluation found them."""
+        return self.root / "smoke"
+
+    @property
     def evaluation(self) -> Path:
         """What was measured of the model, newest champion included: `records.Evaluation` as JSON."""
         return self.root / "evaluation.json"
@@ -156,7 +165,7 @@ class AttemptFolder:
     def read_evaluation(self) -> Evaluation | None:
         """None where none was kept, or an earlier Evergreen kept it in another form."""
         try:
-            return Evaluation.model_validate_json(self.evaluation.read_text())
+            return Evaluation.model_validate_json(self.evaluation.read_bytes())
         except (OSError, ValueError):
             return None
 
@@ -222,10 +231,3 @@ def read_error(path: Path) -> EvergreenError | None:
         return None
     kept = json.loads(path.read_text())
     return ERRORS[kept["kind"]](kept["message"], kept["hint"])
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there in full or not; of processes that do so at once, the last one holds."""
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    draft.write_text(text)
-    draft.replace(path)

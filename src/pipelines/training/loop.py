@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipelines.errors import EvergreenError
+from pipelines.files import write_whole
 from pipelines.models.custom import in_words
 from pipelines.models.networks import build_network
 from pipelines.training import scores
 from pipelines.training.checkpoints import Checkpoints
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob, OnEpoch
 from pipelines.training.losses import judging, loss_function
 from pipelines.training.optimizing import Schedule, make_optimizer, pays_to_compile

@@ -72,7 +72,7 @@ def read_block(pieces: pa.Table, folder: Path) -> Iterator[dict[str, NDArray[Any
     import numpy as np
 
     plan, step = read_plan(folder), load_features(folder)
-    description = Description.model_validate_json((folder / DESCRIPTION).read_text())
+    description = Description.model_validate_json((folder / DESCRIPTION).read_bytes())
     columns = list(dict.fromkeys([*description.types, description.target]))
     reader = PieceReader(plan.snapshot)
     for piece in pieces.to_pylist():

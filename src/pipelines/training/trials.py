@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.files import write_whole
 from pipelines.records import Trial
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 
 WRITE_SECONDS = 0.5  # an epoch may wait so long for its place in the file; the end of a trial never waits
@@ -18,12 +19,12 @@ WRITE_SECONDS = 0.5  # an epoch may wait so long for its place in the file; the 
 
 def read_trials(path: Path) -> list[Trial]:
     """The trials in a log, by number; none where there is no log."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_bytes().splitlines() if path.exists() else []
     found = {trial.number: trial for trial in map(parse_trial, lines) if trial}
     return [found[number] for number in sorted(found)]
 
 
-def parse_trial(line: str) -> Trial | None:
+def parse_trial(line: bytes) -> Trial | None:
     try:
         return Trial.model_validate_json(line)
     except ValidationError:

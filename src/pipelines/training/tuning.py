@@ -17,11 +17,12 @@ from typing import Any
 from pipelines.config import Training, Tuning
 from pipelines.environment import set_environment, variable
 from pipelines.errors import EvergreenError, TrainingFailed
+from pipelines.files import write_whole
 from pipelines.progress import log
 from pipelines.records import Trial
 from pipelines.training.checkpoints import remove_checkpoints
 from pipelines.training.distributed import alive_nodes, connect_ray, fitting
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.job import FitJob
 from pipelines.training.search_space import distributions, own_settings, search_space, with_settings
 from pipelines.training.trials import TrialLog, best_trial, trial_job

@@ -13,8 +13,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipelines.config import Prices
+from pipelines.files import write_whole
 from pipelines.records import Cost, Record
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 
 SECONDS = 1.0  # between two writes: what a killed process used since its last one is not known
 HOUR = 3600
@@ -104,7 +105,7 @@ def read_usage(folder: AttemptFolder) -> list[Usage]:
     found = []
     for path in folder.usage.glob("*.json"):
         with suppress(OSError, ValueError):
-            found.append(Usage.model_validate_json(path.read_text()))
+            found.append(Usage.model_validate_json(path.read_bytes()))
     return sorted(found, key=lambda usage: usage.started)
 
 

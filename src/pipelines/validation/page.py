@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Literal
 
 from pipelines.clock import now
 from pipelines.errors import writing
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Batch, Intake, RowCounts, RuleResult, ValidationReport, count_rows
@@ -78,16 +78,14 @@ def write_page(home: Home, batch: Batch, report: ValidationReport) -> Path:
 
     The history of its rules is the ledger's: the reports of the batches before this one.
     """
-    folder = home.pipeline(batch.pipeline).reports / "validation"
+    path = home.pipeline(batch.pipeline).validation_page(batch.id)
+    folder = path.parent
     folder.mkdir(parents=True, exist_ok=True)
     earlier = before(Ledger.open(home).intakes(batch.pipeline), batch.id)
     written = {path.name for path in folder.glob("*.html")}
-    path = folder / f"{batch.id}.html"
-    waiting = path.with_name(f".{batch.id}.{os.getpid()}.tmp")
     text = render_page(batch, report, earlier, now(), written)
     with writing("the page", folder, "nothing of the batch was taken in"):
-        waiting.write_text(text, encoding="utf-8")
-        waiting.replace(path)
+        write_whole(path, text)
     return path.absolute()
 
 

@@ -143,7 +143,7 @@ def test_a_cluster_that_refuses_is_said_in_its_own_words(
 WRITE_OFTEN = """
 import sys
 from pathlib import Path
-from pipelines.training.folder import write_whole
+from pipelines.files import write_whole
 for number in range(300):
     write_whole(Path(sys.argv[1]), str(number))
 """

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import Prices
+from pipelines.files import write_whole
 from pipelines.records import Cost
-from pipelines.training.folder import AttemptFolder, write_whole
+from pipelines.training.folder import AttemptFolder
 from pipelines.training.usage import Meter, Usage, attempt_cost, device_use, read_usage
 
 WORKER = """

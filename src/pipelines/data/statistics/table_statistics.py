@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,6 +20,7 @@ from pipelines.data.statistics.counting import (
 )
 from pipelines.data.storage.tables import open_table
 from pipelines.errors import DataError, writing
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.records import Record, Snapshot
 
@@ -116,6 +116,4 @@ def read_statistics(path: Path) -> TableStatistics | None:
 def write_statistics(path: Path, found: TableStatistics) -> None:
     with writing("the statistics of a snapshot", path.parent, "they are counted again"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        waiting = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        waiting.write_text(found.model_dump_json(), encoding="utf-8")
-        waiting.replace(path)
+        write_whole(path, found.model_dump_json())

@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.cards.publish import card_page
 from pipelines.clock import now
 from pipelines.errors import UsageError, writing
+from pipelines.files import write_whole
 from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.records import Evaluation, GateVerdict, Snapshot, StoredAttempt, TrainOutcome
@@ -37,11 +38,9 @@ def write_model(
     story = tell_story(home, evaluation, verdicts, outcome)
     card = card_page(home, outcome.pipeline, story.version) if story.version is not None else None
     page = render_model(story.model_copy(update={"card": relative(card, path.parent) if card else None}))
-    waiting = path.with_name(f".{path.name}.part")
     with writing("the page", path.parent, "nothing else was changed"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        waiting.write_text(page, encoding="utf-8")
-        waiting.replace(path)
+        write_whole(path, page)
     return path
 
 
