@@ -36,12 +36,16 @@ def find_learnt(rows: Partition, config: PipelineConfig, champion: Champion) -> 
     if before is None or all_later(rows, before, config):
         return none
     names = shared_columns(rows, before)
-    return np.isin(hash_rows(rows, names, "test"), hash_rows(before, names, *LEARNT)) if names else none
+    if not names:
+        say_unknown(champion, "no column is of the same name and type as then")
+        return none
+    return np.isin(hash_rows(rows, names, "test"), hash_rows(before, names, *LEARNT))
 
 
 def champion_partition(config: PipelineConfig, champion: Champion) -> Partition | None:
     """The champion's own rows in its own parts; by the definition of now where its own cannot be read."""
     if champion.snapshot is None:
+        say_unknown(champion, "its snapshot is not known")
         return None
     try:
         made_by = PipelineConfig.model_validate(champion.definition)
@@ -50,8 +54,12 @@ def champion_partition(config: PipelineConfig, champion: Champion) -> Partition 
     try:
         return partition_snapshot(champion.snapshot, made_by)
     except (DataError, KeyError) as error:
-        log.warning("Version %s may have learnt from test rows: %s", champion.version, error)
+        say_unknown(champion, error)
         return None
+
+
+def say_unknown(champion: Champion, why: object) -> None:
+    log.warning("Version %s may have learnt from test rows: %s", champion.version, why)
 
 
 def all_later(rows: Partition, before: Partition, config: PipelineConfig) -> bool:

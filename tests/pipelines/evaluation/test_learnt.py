@@ -79,6 +79,9 @@ def test_what_cannot_be_told_is_said(
     with caplog.at_level(logging.WARNING):
         assert not find_learnt(rows, config, champion).any()
     assert "Version 1 may have learnt from test rows" in caplog.text
+    caplog.clear()
+    assert not find_learnt(rows, config, champion.model_copy(update={"snapshot": None})).any()
+    assert "Version 1 may have learnt from test rows: its snapshot is not known" in caplog.text
     unreadable = champion_of(config, snapshot).model_copy(update={"definition": {"of": "another time"}})
     assert not find_learnt(rows, config, unreadable).any()  # split as now
     shutil.rmtree(home.pipeline("trips").rows)

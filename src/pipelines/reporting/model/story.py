@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pipelines.records import Attempt, Cost, Evaluation, GateVerdict, Promotion, Record
+from pipelines.records import Cost, Evaluation, GateVerdict, Promotion, Record
 
 
 class Fact(Record):
@@ -22,7 +22,6 @@ class ModelStory(Record):
     evaluation: Evaluation
     gates: list[GateVerdict]
     generated: datetime
-    attempt: Attempt | None = None
     version: int | None = None
     promotion: Promotion | None = None  # the last one of this version
     waiting: bool = False  # for a person's approval
