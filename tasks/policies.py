@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE, CacheKeyFnPolicy
 from prefect.context import TaskRunContext
 
 from pipelines.errors import EvergreenError
-from pipelines.evaluation.own import fingerprint
+from pipelines.evaluation.evaluate import fingerprint
 from pipelines.models.bundle import is_intact
 from pipelines.training.folder import AttemptFolder
 

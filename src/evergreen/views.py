@@ -198,6 +198,9 @@ def outcome_lines(outcome: TrainOutcome, version: object) -> Iterable[list[objec
     yield ["metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.metrics.items())]
     if outcome.champion_metrics:
         yield ["champion's metrics", ", ".join(f"{k} {v:.4g}" for k, v in outcome.champion_metrics.items())]
+    if beside := outcome.compared_metrics:
+        said = ", ".join(f"{k} {v:.4g}" for k, v in beside.items())
+        yield [f"metrics on the champion's {outcome.compared_rows:,} rows", said]
     yield ["cause", outcome.cause]
     if outcome.cost:
         yield ["cost", describe_cost(outcome.cost)]

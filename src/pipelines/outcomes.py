@@ -142,6 +142,7 @@ def describe_outcome(
     run_id: str,
 ) -> TrainOutcome:
     """What was found, before anything is decided."""
+    compared = evaluation.comparison
     return TrainOutcome(
         status="inconclusive",
         pipeline=attempt.pipeline,
@@ -149,7 +150,9 @@ def describe_outcome(
         dataset=describe_dataset(batch, report, attempt.snapshot),
         model={"name": attempt.pipeline, "run_id": run_id},
         metrics=evaluation.metrics,
-        champion_metrics=evaluation.comparison.champion_metrics if evaluation.comparison else None,
+        champion_metrics=compared.champion_metrics if compared else None,
+        compared_rows=compared.rows if compared else None,
+        compared_metrics=compared.beside if compared else {},
         gates=verdicts,
         cause=attempt.cause,
         warnings=[*batch.warnings, *report.warnings, *without_champion(evaluation)],

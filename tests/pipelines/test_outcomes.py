@@ -60,7 +60,15 @@ def version_of(number: int) -> ModelVersion:
 
 def evaluation(champion: int | None) -> Evaluation:
     compared = (
-        Comparison(champion_version=champion, rows=50, champion_metrics={"rmse": 3.0}) if champion else None
+        Comparison(
+            champion_version=champion,
+            rows=40,
+            left_out=10,
+            metrics={"rmse": 2.5},
+            champion_metrics={"rmse": 3.0},
+        )
+        if champion
+        else None
     )
     return Evaluation(
         attempt="a",
@@ -182,6 +190,9 @@ def test_a_champion_that_cannot_answer_is_said_and_still_the_one_to_replace(defi
     assert "Judged against the baseline alone" in told.warnings[-1]
     assert told.warnings[0] == "a moved alias"
     assert warned(told, None) == told
+    beside = describe_outcome(attempt(4), BATCH, REPORT, evaluation(3), PASSED, "r")
+    assert (beside.metrics, beside.champion_metrics) == ({"rmse": 2.0}, {"rmse": 3.0})
+    assert (beside.compared_rows, beside.compared_metrics) == (40, {"rmse": 2.5})
 
 
 def test_killed_right_after_the_promotion_it_is_known_as_promoted(home: Home, enter: Any) -> None:

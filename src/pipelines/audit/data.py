@@ -28,15 +28,17 @@ def place_of_batch(batch: JudgedBatch) -> str:
 
 @of_champion
 def benefit(evidence: Evidence, version: VersionEvidence, evaluation: Evaluation) -> Found:
-    """How much worse the champion is without each of its features was measured."""
+    """How much worse the champion is without its features was measured, of very many of the likely ones."""
     if not version.inputs:
         return unknown_inputs(version)
+    ranked = {one.column for one in evaluation.importances}
     known = {one.column: one for one in evaluation.importances if one.permutation is not None}
-    unknown = [name for name in version.inputs if name not in known]
+    unknown = [name for name in version.inputs if name not in ranked]
     if not known or unknown:
         return f"the permutation importance was not measured of {listed(unknown) or 'any feature'}"
     idle = [name for name, one in known.items() if not is_beneficial(one)]
     words = f"permutation importance of {counted(len(known), 'feature')} of version {version.version}"
+    words += f", those of {len(ranked)} that tell the most alone" if len(known) < len(ranked) else ""
     trouble = f"no benefit beyond chance: {listed(idle)}; leave them out, or find out why" if idle else None
     return Proof(words=words, place=place_of(version), trouble=trouble)
 

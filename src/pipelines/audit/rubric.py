@@ -40,7 +40,8 @@ SECTIONS: dict[str, tuple[Test, ...]] = {
             "benefit",
             "all features are beneficial",
             data.benefit,
-            "`evergreen train {pipeline}`: each evaluation measures the importance of every feature.",
+            "`evergreen train {pipeline}`: each evaluation measures the importance of every feature, of many"
+            " features of the 60 that tell the most alone.",
         ),
         Test(
             "cost",

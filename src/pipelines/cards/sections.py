@@ -14,6 +14,7 @@ NOBODY = "Nobody has written any: `evaluation.{}` in the definition is the place
 NOT_MEASURED = "Not measured."
 MOST_SOURCES = 4
 MOST_PROBES = 8
+MOST_FEATURES = 60
 
 
 class Section(Record):
@@ -91,11 +92,13 @@ def evaluation_data(card: ModelCard, evaluation: Evaluation) -> Section:
 
 
 def metrics(evaluation: Evaluation) -> Section:
-    """Each metric with its 95 % interval, beside the baselines' and the champion's on the same rows."""
+    """Each metric with its 95 % interval, beside the baselines' and, on the rows of both, the champion's."""
     others = {b.name: (b.metrics, b.differences) for b in evaluation.baselines}
     words = []
     if (met := evaluation.comparison) is not None:
-        others[f"champion, version {met.champion_version}"] = (met.champion_metrics, met.differences)
+        on = f", on {met.rows:,} rows" if met.beside else ""
+        others |= {f"this version{on}": (met.beside, {})} if on else {}
+        others[f"champion, version {met.champion_version}{on}"] = (met.champion_metrics, met.differences)
         words.append(f"Compared with the champion on {met.rows:,} rows; {met.left_out:,} it had learnt from.")
     if evaluation.no_comparison is not None:
         words.append(f"Not compared with the champion: {evaluation.no_comparison.reason}")
@@ -130,7 +133,7 @@ def slices(evaluation: Evaluation) -> Section:
         [
             one.name,
             "found, worse than elsewhere" if one.found else "named",
-            f"{one.rows:,}",
+            one.size,
             interval_words(one.interval) or "no value",
             interval_words(one.difference) if one.difference else "",
         ]
@@ -190,10 +193,12 @@ def importances(evaluation: Evaluation) -> Section:
             "" if one.shapley is None else number(one.shapley),
             "" if one.alone is None else f"{one.alone:.2f}",
         ]
-        for one in evaluation.importances
+        for one in evaluation.importances[:MOST_FEATURES]
     ]
     head = ["column", f"{evaluation.metric} lost without it", "mean absolute Shapley value", "tells alone"]
-    return table("What it rests on", head, rows)
+    count = len(evaluation.importances)
+    words = [f"The first {len(rows)} of {count} columns."] if count > len(rows) else []
+    return table("What it rests on", head, rows, words)
 
 
 def footprint(evaluation: Evaluation) -> Section:
@@ -225,7 +230,7 @@ def known_limits(card: ModelCard) -> Iterator[str]:
         return
     for one in evaluation.slices:
         if one.found:
-            yield f"Found: worse than elsewhere where {one.name} ({one.rows:,} test rows)."
+            yield f"Found: worse than elsewhere where {one.name} ({one.size} test rows)."
     for probe in evaluation.probes:
         if probe.failure:
             yield f"Found: no answer to {probe.name} {probe.column or ''}: {probe.failure}."

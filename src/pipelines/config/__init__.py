@@ -23,7 +23,7 @@ from pipelines.config.judging import (
     Threshold,
 )
 from pipelines.config.learning import KINDS, Model, Prices, Training, Tuning
-from pipelines.config.measuring import VALUE, Measuring
+from pipelines.config.measuring import VALUE, Measuring, columns_of
 from pipelines.config.reading import Loader, load_config, place_in
 from pipelines.config.sections import (
     Check,
@@ -82,6 +82,7 @@ __all__ = [
     "Tuning",
     "Validation",
     "Watermark",
+    "columns_of",
     "load_config",
     "parse_duration",
     "place_in",

@@ -60,15 +60,25 @@ def check_measuring(section: Measuring, task: Task, columns: Collection[str]) ->
 
 
 def check_condition(key: str, condition: str, columns: Collection[str]) -> None:
-    """Columns are read as pandas reads them: by name, or between backticks where the name is no word."""
-    quoted = re.findall(r"`([^`]*)`", condition)
     try:
-        tree = ast.parse(re.sub(r"`[^`]*`", "True", condition), mode="eval")
+        names = names_in(condition)
     except SyntaxError as error:
         raise ValueError(
             f"{key}: {condition!r} is neither a column nor a condition such as `age >= 60`: {error.msg}"
         ) from error
+    if unknown := sorted(names - set(columns)):
+        raise ValueError(f"{key}: {unknown[0]!r} is not among columns: {', '.join(columns)}")
+
+
+def columns_of(slice_: str, columns: Collection[str]) -> list[str]:
+    """The columns that a slice is made of: it is one, or a condition on some."""
+    return [slice_] if slice_ in columns else sorted(names_in(slice_))
+
+
+def names_in(condition: str) -> set[str]:
+    """The columns, as pandas reads them: by name, or between backticks where the name is no word."""
+    quoted = re.findall(r"`([^`]*)`", condition)
+    tree = ast.parse(re.sub(r"`[^`]*`", "True", condition), mode="eval")
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     names = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    if unknown := sorted({*quoted, *names} - set(columns)):
-        raise ValueError(f"{key}: {unknown[0]!r} is not among columns: {', '.join(columns)}")
+    return {*quoted, *names}

@@ -29,6 +29,10 @@ class Opponent:
     answers: pd.DataFrame
     fresh: NDArray[np.bool_]
 
+    def on(self, places: NDArray[np.int64]) -> Opponent:
+        """Of some of the test rows, with the index 0, 1, …"""
+        return Opponent(self.version, self.answers.iloc[places].reset_index(drop=True), self.fresh[places])
+
 
 def ask_champion(
     config: PipelineConfig, rows: Partition, champion: Champion | None

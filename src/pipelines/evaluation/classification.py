@@ -59,6 +59,15 @@ class Answers:
         place = np.where(seen, self.truth, 0)
         return np.where(seen, self.probabilities[np.arange(len(place)), place], 0.0)
 
+    @property
+    def foretold(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The probability of the positive class of two, else of the said class (Guo and others 2017), and
+        whether it came true.
+        """
+        if self.two:
+            return self.probabilities[:, -1], self.truth == self.positive
+        return self.probabilities.max(axis=1), self.truth == self.said
+
 
 def read_answers(task: Task, target: pd.Series, predictions: pd.DataFrame) -> Answers:
     """`predictions` has `prediction` and `p_<class>` for each class of the model, in its order."""
@@ -181,25 +190,28 @@ def chances(answers: Answers, cost: Callable[[NDArray[np.float64]], NDArray[np.f
 def ece(answers: Answers) -> Statistic:
     """Expected calibration error: |share that came true - mean probability|, the mean over bins of rows.
 
-    Of the positive class's probability where there are two, else of the said class's (Guo and others 2017),
-    in quantile bins as in `sklearn.calibration.calibration_curve`. Each bin's sign is held while resampling:
+    In quantile bins as in `sklearn.calibration.calibration_curve`. Each bin's sign is held while resampling:
     otherwise every resample of a calibrated model would look less calibrated than it is. A bin's variance is
     that of its rows, or, where it is more, what the probabilities say it is.
     """
     import numpy as np
 
-    if answers.two:
-        score, hit = answers.probabilities[:, -1], answers.truth == answers.positive
-    else:
-        score, hit = answers.probabilities.max(axis=1), answers.truth == answers.said
-    edges = np.quantile(score, np.linspace(0, 1, BINS + 1))
-    place = np.searchsorted(edges[1:-1], score)
+    score, hit = answers.foretold
+    place = quantile_bins(score)
     off = score - hit
     sums, count = np.bincount(place, off, BINS), np.bincount(place, minlength=BINS)
     around = np.bincount(place, off**2, BINS) - sums**2 / np.maximum(count, 1)
     variance = np.maximum(around, np.bincount(place, score * (1 - score), BINS))
     ends = calibration_ends(float(np.abs(sums).sum()) / len(off), variance, len(off))
     return plain(np.sign(sums)[place] * off, ends=ends)
+
+
+def quantile_bins(score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each row, of BINS from the lowest scores up: equal scores are in the same."""
+    import numpy as np
+
+    edges = np.quantile(score, np.linspace(0, 1, BINS + 1))
+    return np.asarray(np.searchsorted(edges[1:-1], score), dtype=np.int64)
 
 
 # ----------------------------------------------------------------------------------------------- of ranks

@@ -65,7 +65,7 @@ class Compared:
         known = self.ends.get(model, (value, value))
         widest = min(ends[0], known[0], value), max(ends[1], known[1], value)
         low, high = np.clip(widest, *metric_range(self.metric))
-        return Interval(value=value, low=float(low), high=float(high))
+        return Interval(value=value, low=float(low), high=float(high), rows=self.rows)
 
     def difference(self, model: str, other: str, same: bool = False) -> Difference:
         """By how much `model` is better than `other`; `same` says that both answer alike on every row."""

@@ -14,11 +14,13 @@ from pipelines.evaluation.comparing import finite
 from pipelines.evaluation.fairness import measure_groups
 from pipelines.evaluation.footprint import GOLDEN, try_alone
 from pipelines.evaluation.importance import measure_importances
+from pipelines.evaluation.own import references
 from pipelines.evaluation.plots import draw_plots
 from pipelines.evaluation.robustness import probe
-from pipelines.evaluation.sampling import Sample, draw_sample
-from pipelines.evaluation.slice_metrics import measure_slices
+from pipelines.evaluation.sampling import draw_sample
+from pipelines.evaluation.slice_metrics import measure_found, measure_named
 from pipelines.models.bundle import Bundle, load_bundle
+from pipelines.models.code import hash_sources, read_module
 from pipelines.partition import Partition, partition_snapshot
 from pipelines.progress import log
 from pipelines.records import (
@@ -35,14 +37,28 @@ from pipelines.splitting import PARTS, tell_uneven
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import pandas as pd
+
+
+# Raised when other things are measured of the same model, so that what is kept of before is measured again.
+EVALUATION_VERSION = "4"
+
+
+def fingerprint(config: PipelineConfig) -> str:
+    """What identifies the evaluation that a definition asks for, the user's code included."""
+    sources: dict[str, bytes] = {}
+    for key, reference in references(config).items():
+        sources |= read_module(config.folder, key, reference)
+    return f"{EVALUATION_VERSION} {config.evaluation.model_dump_json()} {hash_sources(sources)}"
+
 
 def evaluate_model(
     config: PipelineConfig, attempt: Attempt, trained: TrainedModel, champion: Champion | None = None
 ) -> Evaluation:
     """Measure a trained model on the test part of its snapshot.
 
-    Metrics are of all its rows, what only illustrates them of a seeded sample. A champion that does not load
-    or cannot read the rows is compared with nothing, and that is said.
+    Metrics, named slices and groups are of all its rows, the rest of a seeded sample. A champion that does
+    not load or cannot read the rows is compared with nothing, and that is said.
     """
     rows = partition_snapshot(attempt.snapshot, config)
     if uneven := tell_uneven({part: rows.count(part) for part in PARTS}, config):
@@ -58,7 +74,6 @@ def evaluate_model(
         measured = measure_answers(config, rows, {CHALLENGER: predictions, **baselines})
         met = ask_champion(config, rows, champion)
         opponent = met if isinstance(met, Opponent) else None
-        sample = draw_sample(rows, config.data.target, predictions)
         return Evaluation(
             attempt=attempt.id,
             task=config.task,
@@ -80,18 +95,27 @@ def evaluate_model(
             no_comparison=met if isinstance(met, NoComparison) else None,
             signature_changes=signature_changes(trained, champion),
             newest=newest(rows, config),
-            **(examine(config, bundle, sample, opponent) if finite(predictions) else {}),
+            **(examine(config, bundle, rows, predictions, opponent) if finite(predictions) else {}),
             **outcome(alone.result()),
         )
 
 
 def examine(
-    config: PipelineConfig, bundle: Bundle, sample: Sample, opponent: Opponent | None
+    config: PipelineConfig,
+    bundle: Bundle,
+    rows: Partition,
+    predictions: pd.DataFrame,
+    opponent: Opponent | None,
 ) -> dict[str, Any]:
-    """What is measured on a sample, by the field it goes to: all of it needs answers that are numbers."""
+    """What needs answers that are numbers, by the field it goes to."""
+    met = opponent if opponent and finite(opponent.answers) else None
+    sample = draw_sample(rows, config.data.target, predictions)
     return {
-        "slices": measure_slices(config, bundle.inputs, sample, opponent),
-        "fairness": measure_groups(config, sample),
+        "slices": [
+            *measure_named(config, rows, predictions, met),
+            *measure_found(config, bundle.inputs, sample, met),
+        ],
+        "fairness": measure_groups(config, rows, predictions),
         "probes": probe(bundle, sample.rows),
         "importances": measure_importances(config, bundle, sample),
         "plots": draw_plots(config.task, sample),

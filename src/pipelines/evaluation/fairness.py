@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.evaluation.sampling import Sample
 from pipelines.evaluation.slices import MOST_GROUPS, group_slices
+from pipelines.partition import Partition
 from pipelines.records import GroupFairness, GroupRates, Rate
 
 if TYPE_CHECKING:
@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
 
 
-def measure_groups(config: PipelineConfig, sample: Sample) -> list[GroupFairness]:
-    """How the groups of each column that the definition names are treated."""
+def measure_groups(config: PipelineConfig, rows: Partition, answers: pd.DataFrame) -> list[GroupFairness]:
+    """How the groups of each column that the definition names are treated, on all test rows."""
+
+    def column(name: str) -> pd.Series:
+        return rows.table("test", columns=[name])[name]
+
     return [
-        measure_fairness(sample.rows[name], sample.target, sample.answers)
+        measure_fairness(column(name), column(config.data.target), answers)
         for name in config.evaluation.groups
     ]
 

@@ -31,15 +31,18 @@ Score = Callable[["pd.Series", "pd.DataFrame"], float]  # higher is better
 
 
 def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) -> list[Importance]:
-    """What each input column does, the most important first; of very many those that tell the most alone."""
+    """What each input column does, the most important first, then those that were not dealt out.
+
+    Of very many these are the ones that tell the least alone.
+    """
     sign = 1 if higher_is_better(config.metric) else -1
 
     def score(target: pd.Series, answers: pd.DataFrame) -> float:
         return sign * score_metric(config.task, config.metric, target, answers)
 
     alone = skill_alone(sample.rows, sample.target, config.task, bundle.features)
-    chosen = sorted(bundle.inputs, key=lambda name: -alone.get(name, 1.0))[:MOST_PERMUTED]
-    falls = permutation_importance(bundle, sample.rows, sample.target, score, chosen)
+    ranked = sorted(bundle.inputs, key=lambda name: -alone.get(name, 1.0))
+    falls = permutation_importance(bundle, sample.rows, sample.target, score, ranked[:MOST_PERMUTED])
     shapley_values = mean_shapley(bundle, sample.rows)
     found = [
         Importance(
@@ -50,7 +53,8 @@ def measure_importances(config: PipelineConfig, bundle: Bundle, sample: Sample) 
             shapley=shapley_values.get(name),
             alone=alone.get(name),
         )
-        for name, (mean, deviation) in falls.items()
+        for name in ranked
+        for mean, deviation in [falls.get(name, (math.nan, 0.0))]
     ]
     return sorted(found, key=lambda one: math.inf if one.permutation is None else -one.permutation)
 

@@ -12,7 +12,7 @@ from pipelines.errors import ConfigError
 from pipelines.evaluation.comparing import Compared, compare
 from pipelines.evaluation.regression import plain
 from pipelines.evaluation.resampling import Resamples, Statistic
-from pipelines.models.code import find_beside, hash_sources, read_module
+from pipelines.models.code import find_beside
 from pipelines.models.custom import run_own
 from pipelines.partition import Partition
 
@@ -21,19 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-# Raised when other things are measured of the same model, so that what is kept of before is measured again.
-EVALUATION_VERSION = "3"
 ROWS = 5_000  # that a function of which nothing is known is asked about
 DRAWS = 400  # of them: the standard error is then known to 4 %
 PER_ROWS = 1_000  # predictions that a value is stated for
-
-
-def fingerprint(config: PipelineConfig) -> str:
-    """What identifies the evaluation that a definition asks for, the user's code included."""
-    sources: dict[str, bytes] = {}
-    for key, reference in references(config).items():
-        sources |= read_module(config.folder, key, reference)
-    return f"{EVALUATION_VERSION} {config.evaluation.model_dump_json()} {hash_sources(sources)}"
 
 
 def references(config: PipelineConfig) -> dict[str, str]:
@@ -54,45 +44,41 @@ def compare_own(
 
     Raises ConfigError, which names the key, where a function raises or does not give what it should.
     """
+    import pandas as pd
+
     if not answers:
         return
     if config.evaluation.value is not None:
         yield compare(VALUE, {m: value_of(config, rows, kept, a) for m, a in answers.items()}, resamples)
     if not config.evaluation.metrics:
         return
-    sample = draw_sample(kept)
-    tables = {m: next(answered(rows, sample, a[sample[kept]], whole=True)) for m, a in answers.items()}
+    chosen = choose_rows(kept)
+    tables = {
+        m: pd.concat(answered(rows, chosen, a[chosen[kept]]), ignore_index=True) for m, a in answers.items()
+    }
     for i, reference in enumerate(config.evaluation.metrics):
         yield compare_function(config, f"evaluation.metrics.{i}", reference, tables)
 
 
-def draw_sample(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def choose_rows(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """At most ROWS of the kept rows, by a seeded draw."""
     import numpy as np
 
     places = np.flatnonzero(kept)
     chosen = np.random.default_rng(0).choice(places, min(ROWS, len(places)), replace=False)
-    sample = np.zeros(len(kept), dtype=np.bool_)
-    sample[chosen] = True
-    return sample
+    mask = np.zeros(len(kept), dtype=np.bool_)
+    mask[chosen] = True
+    return mask
 
 
-def answered(
-    rows: Partition, kept: NDArray[np.bool_], answers: pd.DataFrame, whole: bool = False
-) -> Iterator[pd.DataFrame]:
-    """The kept test rows with the answers to them, piece by piece, or as a whole."""
-    import pandas as pd
-
-    start, done, pieces = 0, 0, []
+def answered(rows: Partition, kept: NDArray[np.bool_], answers: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The kept test rows with the answers to them, piece by piece."""
+    start, done = 0, 0
     for piece in rows.pieces("test"):
         mask = kept[start : start + len(piece)]
         theirs = answers.iloc[done : done + int(mask.sum())]
         start, done = start + len(piece), done + len(theirs)
-        pieces.append(piece[mask].assign(**{str(name): theirs[name].to_numpy() for name in theirs}))
-        if not whole:
-            yield pieces.pop()
-    if whole:
-        yield pd.concat(pieces, ignore_index=True)
+        yield piece[mask].assign(**{str(name): theirs[name].to_numpy() for name in theirs})
 
 
 def find_gates(config: PipelineConfig) -> dict[str, Callable[[dict[str, Any]], object]]:

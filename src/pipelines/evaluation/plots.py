@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.evaluation.classification import Answers, read_answers
+from pipelines.evaluation.classification import Answers, quantile_bins, read_answers
 from pipelines.evaluation.regression import read_values
 from pipelines.evaluation.sampling import Sample
 from pipelines.records import Confusion, Curve, Plots, Task
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 POINTS = 100  # of a curve
 RESIDUALS = 500
 RESIDUAL_BINS = 40
-CALIBRATION_BINS = 10
 MOST_CURVES = 10  # of many classes, the most frequent
 MOST_CLASSES = 20
 
@@ -75,19 +74,16 @@ def rounded(values: NDArray[np.float64]) -> list[float]:
 
 
 def calibration(answers: Answers) -> Curve:
-    """Mean probability against the share that came true, of the positive class or of the one that is said."""
+    """Mean probability against the share that came true, in the bins of the calibration error."""
     import numpy as np
 
-    if answers.two:
-        score, hit = answers.probabilities[:, -1], answers.truth == answers.positive
-    else:
-        score, hit = answers.probabilities.max(axis=1), answers.truth == answers.said
-    bins = [b for b in np.array_split(np.argsort(score, kind="stable"), CALIBRATION_BINS) if len(b)]
-    return Curve(
-        x=rounded(np.array([score[b].mean() for b in bins])),
-        y=rounded(np.array([hit[b].mean() for b in bins])),
-        rows=[len(b) for b in bins],
-    )
+    score, hit = answers.foretold
+    place = quantile_bins(score)
+    count = np.bincount(place)
+    some = count > 0
+    sums = (np.bincount(place, values)[some] for values in (score, hit))
+    x, y = (rounded(each / count[some]) for each in sums)
+    return Curve(x=x, y=y, rows=count[some].tolist())
 
 
 def confusion(answers: Answers) -> Confusion:
@@ -97,7 +93,10 @@ def confusion(answers: Answers) -> Confusion:
     counts = np.bincount(answers.truth * size + answers.said, minlength=size * size).reshape(size, size)
     shown = sorted(int(k) for k in np.argsort(-counts.sum(axis=1), kind="stable")[:MOST_CLASSES])
     return Confusion(
-        classes=[answers.classes[k] for k in shown], counts=counts[np.ix_(shown, shown)].astype(int).tolist()
+        classes=[answers.classes[k] for k in shown],
+        counts=counts[np.ix_(shown, shown)].tolist(),
+        rows=counts.sum(axis=1)[shown].tolist(),
+        total=size,
     )
 
 

@@ -14,7 +14,11 @@ def render_judgment(
     evaluation: Evaluation, verdicts: list[GateVerdict], outcome: TrainOutcome, mlflow_run: str
 ) -> str:
     """Metrics against champion and baseline, and what each gate said, as Markdown for a Prefect artifact."""
-    columns = {"champion": evaluation.comparison.champion_metrics if evaluation.comparison else {}}
+    columns: dict[str, dict[str, float]] = {}
+    if (compared := evaluation.comparison) is not None:
+        on = f" on {compared.rows:,} rows" if compared.beside else ""
+        columns |= {f"challenger{on}": compared.beside} if on else {}
+        columns[f"champion{on}"] = compared.champion_metrics
     columns |= {baseline.name: baseline.metrics for baseline in evaluation.baselines}
     lines = [
         [
@@ -70,7 +74,7 @@ def slices(evaluation: Evaluation) -> list[list[str]]:
     return [
         [
             f"{part.name} (found)" if part.found else part.name,
-            f"{part.rows:,}",
+            part.size,
             cell(part.interval),
             cell(part.difference),
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -22,7 +23,7 @@ NUMBERS = (".4g", ".17g")  # how the ends of a slice are written, the shorter on
 TIMES = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S.%f")
 LEAST_SHARE, LEAST_ROWS = 0.01, 50  # of a slice that is found: of fewer rows nothing can be said
 PARENTS = 30  # single conditions that are tried in pairs: those with the worst rows
-LEVEL = 0.05  # chance that anything is found where there is nothing, all that was tried together
+LEVEL = 0.05  # chance that anything is found where there is nothing, whatever could be tried
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ def apart(edges: Iterable[object], formats: Sequence[str]) -> list[str]:
 def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5) -> list[Slice]:
     """Where the losses (rows,) are higher than elsewhere, beyond chance: the clearest first.
 
-    Conditions on one column and on two are tried, by Welch's t against the other rows; the level is shared
-    among all that was tried (Bonferroni). After SliceFinder (Chung and others, 2019).
+    Conditions on one column, and of pairs those of the worst, are tried by Welch's t against the other rows;
+    the level is shared among all conditions and all their pairs (Bonferroni). After SliceFinder (Chung and
+    others, 2019).
     """
     from scipy.special import ndtri
 
@@ -122,7 +124,8 @@ def worst_slices(rows: pd.DataFrame, losses: NDArray[np.float64], most: int = 5)
         for (_, one), (_, other) in combinations(singles, 2)
     ]
     tried = [*singles, *score_all(pairs, losses)]
-    bound = -float(ndtri(LEVEL / max(count + len(pairs), 1)))
+    # Of all pairs: those that were passed over were so for what the same losses said of them.
+    bound = -float(ndtri(LEVEL / max(count + math.comb(count, 2), 1)))
     clear = sorted((found for found in tried if found[0] > bound), key=lambda found: -found[0])
     return distinct([part for _, part in clear], most)
 

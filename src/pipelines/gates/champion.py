@@ -42,7 +42,7 @@ def judge_champion(evaluation: Evaluation, gate: ChampionGate) -> GateVerdict:
     if difference is None:
         return GateVerdict(name="champion", verdict="inconclusive", reason=nothing(comparison, metric))
     value, champion = comparison.metrics[metric], comparison.champion_metrics[metric]
-    question, rows = ask(gate, champion), f"{comparison.rows:,} rows{others(comparison)}"
+    question, rows = ask(gate, champion), f"{difference.rows:,} rows{others(comparison)}"
     words = (
         f"{metric} {number(value)} against {number(champion)} (champion, version"
         f" {comparison.champion_version}) on the same {rows}. {explain(difference, question)}"

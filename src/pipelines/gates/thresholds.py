@@ -45,15 +45,20 @@ def judge_calibration(evaluation: Evaluation, gate: CalibrationGate) -> GateVerd
 
 
 def judge_bounds(name: str, evaluation: Evaluation, metric: str, bounds: Bounds) -> GateVerdict:
-    interval, rows = evaluation.intervals.get(metric), evaluation.rows
+    interval = evaluation.intervals.get(metric)
     if interval is None or not math.isfinite(interval.high - interval.low):
-        found = f"{metric} could not be computed on {rows:,} test rows."
+        found = f"{metric} could not be computed on {evaluation.rows:,} test rows."
         return GateVerdict(name=name, verdict="inconclusive", reason=found)
+    rows = evaluation.rows if interval.rows is None else interval.rows
     verdict = within(interval, rows, bounds)
     # Of a calibrated model all that is measured may be noise: what is sure to be there is the lower end.
     truth = interval.low if metric == "ece" else interval.value
     lacks = needed(interval, truth, rows, bounds) if verdict == "inconclusive" else ""
-    reason = f"{metric} {span(interval)} on {rows:,} rows ({bounds}).{lacks}"
+    of = ""
+    if rows < evaluation.rows:
+        of = f" of {evaluation.rows:,}"
+        lacks = lacks and " A function is asked about no more rows than that, and these cannot tell."
+    reason = f"{metric} {span(interval)} on {rows:,}{of} rows ({bounds}).{lacks}"
     return GateVerdict(name=name, verdict=verdict, reason=reason)
 
 

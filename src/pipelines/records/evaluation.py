@@ -17,11 +17,12 @@ LEVELS = (*BELOW, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999, 0.999
 
 
 class Interval(Record):
-    """A value with its 95 % interval."""
+    """A value with its 95 % interval; `rows` is how many it was measured on, where that is known."""
 
     value: float
     low: float
     high: float
+    rows: int | None = None
 
 
 class Difference(Interval):
@@ -66,6 +67,11 @@ class Comparison(Record):
     metrics: dict[str, float] = {}  # the challenger's
     champion_metrics: dict[str, float] = {}
     differences: dict[str, Difference] = {}
+
+    @property
+    def beside(self) -> dict[str, float]:
+        """The challenger's metrics to stand beside the champion's, where those of all test rows cannot."""
+        return self.metrics if self.left_out else {}
 
 
 class NoComparison(Record):
@@ -143,16 +149,22 @@ class Footprint(Record):
 class SliceMetric(Record):
     """The pipeline's metric on a part of the test rows, and against the champion on those it did not learn.
 
-    `found` says that the part was looked for where this model is worst, and not named beforehand. There is no
-    interval where it has no rows, or the metric no value on them.
+    `found` says that the part was looked for where this model is worst, `among` so many of the test rows, and
+    not named beforehand. There is no interval where it has no rows, or the metric no value on them.
     """
 
     name: str
     found: bool
     rows: int
+    among: int | None = None  # None: all test rows
     interval: Interval | None = None
     champion: float | None = None
     difference: Difference | None = None
+
+    @property
+    def size(self) -> str:
+        """Its rows, in words."""
+        return f"{self.rows:,}" + (f" of {self.among:,}" if self.among else "")
 
 
 class Curve(Record):
@@ -164,17 +176,22 @@ class Curve(Record):
 
 
 class Confusion(Record):
-    """counts[i][j]: rows of class i that are called class j; of many classes the most frequent."""
+    """counts[i][j]: rows of class i that are called class j; of many classes the most frequent.
+
+    rows: of each class, whatever they are called. total: how many classes there are.
+    """
 
     classes: list[str]
     counts: list[list[int]]
+    rows: list[int]
+    total: int
 
 
 class Plots(Record):
     """What is drawn of the test rows, in at most 100 points a curve and 500 residuals.
 
     roc: false against true positive rate, pr: recall against precision, by class: of two, the positive one.
-    calibration: mean probability against the share that came true, in bins of as many rows.
+    calibration: mean probability against the share that came true, in bins of as many rows but for ties.
     residuals: prediction against what the truth is more; residual_bins: edges, and rows between each two.
     """
 

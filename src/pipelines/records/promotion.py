@@ -92,6 +92,8 @@ class TrainOutcome(Record):
     model: dict[str, str | int] = {}
     metrics: dict[str, float] = {}
     champion_metrics: dict[str, float] | None = None
+    compared_rows: int | None = None  # that `champion_metrics` are of
+    compared_metrics: dict[str, float] = {}  # the challenger's on these, where they are not all test rows
     gates: list[GateVerdict] = []
     cause: str | None = None
     warnings: list[str] = []

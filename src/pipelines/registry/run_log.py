@@ -232,12 +232,14 @@ def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
     """What the evaluation found, as of when the training ended."""
     from mlflow.entities import Metric
 
-    champion = evaluation.comparison.champion_metrics if evaluation.comparison else {}
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
     for baseline in evaluation.baselines:
         name = baseline.name.replace(" ", "_")
         results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
-    results |= {f"champion_{k}": v for k, v in champion.items()}
+    if (compared := evaluation.comparison) is not None:
+        results |= {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
+        results |= {f"challenger_{k}": v for k, v in compared.beside.items()}
+        results["compared_rows"] = compared.rows
     results |= {"train_seconds": trained.seconds, **trained.details}
     at = int(AttemptFolder.of_model(trained).result.stat().st_mtime * 1000)
     log_metrics(client, run_id, [Metric(k, float(v), at, 0) for k, v in results.items()])

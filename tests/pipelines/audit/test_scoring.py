@@ -188,6 +188,16 @@ SLOW = Footprint(
             "no benefit beyond chance: price",
         ),
         (
+            measured(  # price was not dealt out: of very many features those are that tell the most
+                importances=[
+                    Importance(column="zone", permutation=0, deviation=0.1, shapley=1, alone=0.1),
+                    Importance(column="price", permutation=None, deviation=0, shapley=0, alone=0),
+                ]
+            ),
+            "benefit",
+            "no benefit beyond chance: zone",
+        ),
+        (
             measured(probes=[Probe(name="far above", column="price", rows=9, failure="inf")]),
             "stability",
             "far above price",

@@ -22,7 +22,7 @@ from pipelines.ledger import Ledger
 from pipelines.promotion.approval import reject, request_approval
 from pipelines.promotion.champion import recorded_model
 from pipelines.promotion.choosing import choose_version, roll_back
-from pipelines.records import Cost, RowCounts
+from pipelines.records import Comparison, Cost, RowCounts
 from pipelines.registry.mlflow_store import connect, experiment_id
 from pipelines.reproduction import Reproduction, SameWeights
 from pipelines.training.folder import AttemptFolder
@@ -92,6 +92,19 @@ def test_what_nobody_wrote_or_measured_is_said() -> None:
     gone = card(version=version(2, evaluation=None))
     assert "does not have it any more" in text_of(gone, "Evaluation")
     assert render_page(gone)
+
+
+def test_a_card_has_both_models_on_the_same_rows() -> None:
+    compared = Comparison(
+        champion_version=1, rows=300, left_out=100, metrics={"rmse": 4.0}, champion_metrics={"rmse": 6.0}
+    )
+    [found] = [
+        s
+        for s in card_sections(card(version=version(2, evaluation=evaluation(comparison=compared))))
+        if s.title == "Metrics"
+    ]
+    assert found.head[-2:] == ["this version, on 300 rows", "champion, version 1, on 300 rows"]
+    assert found.rows[0][-2:] == ["4.00", "6.00"]
 
 
 def test_a_card_says_who_decided_and_until_when_it_was_champion() -> None:

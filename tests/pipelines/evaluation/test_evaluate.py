@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from pipelines import partition
 from pipelines.clock import now
 from pipelines.config import Gates, Measuring
 from pipelines.data.storage import snapshots
+from pipelines.evaluation import evaluate
 from pipelines.evaluation.answers import predict_test
 from pipelines.evaluation.baselines import trivial
 from pipelines.evaluation.champion import Opponent, ask_champion, compare_with_champion, signature_changes
 from pipelines.evaluation.evaluate import evaluate_model
 from pipelines.evaluation.footprint import try_alone
+from pipelines.evaluation.sampling import draw_sample
 from pipelines.gates import judge
 from pipelines.home import Home
 from pipelines.models.bundle import load_bundle
@@ -71,13 +74,15 @@ def test_predictions_in_pieces_are_those_of_the_whole(done: Any, monkeypatch: py
     pd.testing.assert_frame_equal(found.reset_index(drop=True), whole.reset_index(drop=True))
 
 
-def test_a_model_against_itself_is_no_worse(done: Any) -> None:
+def test_a_model_against_itself_is_no_worse(done: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "draw_sample", partial(draw_sample, most=50))
     champion = Champion(pipeline="trips", version=3, folder=done.trained.folder, files=done.trained.files)
     sliced = Measuring(slices=["zone", "distance > 1e9"])
     config = done.config.model_copy(update={"evaluation": sliced})
     evaluation = evaluate_model(config, done.attempt, done.trained, champion)
     parts: dict[str, Any] = {part.name: part for part in evaluation.slices if not part.found}
     assert {"zone = north", "zone = south", "zone = east", "zone is missing"} <= parts.keys()
+    assert sum(part.rows for part in parts.values()) == evaluation.rows == 120  # not of the sample alone
     assert parts["zone = north"].champion == parts["zone = north"].interval.value
     assert set(parts["zone = north"].difference.bounds) == {0.0}
     assert (parts["distance > 1e9"].rows, parts["distance > 1e9"].interval) == (0, None)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import ConfigError
+from pipelines.evaluation import importance, slice_metrics
 from pipelines.evaluation.baselines import last_value
 from pipelines.evaluation.champion import Opponent
 from pipelines.evaluation.fairness import measure_fairness
@@ -19,10 +20,10 @@ from pipelines.evaluation.importance import measure_importances, shapley
 from pipelines.evaluation.plots import draw_plots
 from pipelines.evaluation.robustness import probe
 from pipelines.evaluation.sampling import Sample, draw_sample
-from pipelines.evaluation.slice_metrics import measure_slices
+from pipelines.evaluation.slice_metrics import measure_found, measure_named
 from pipelines.evaluation.slices import check_conditions, named_slices, worst_slices
 from pipelines.leakage import skill_alone
-from pipelines.partition import Partition
+from pipelines.partition import Partition, hold
 
 
 def definition(define: Any, **changed: Any) -> Any:
@@ -30,6 +31,10 @@ def definition(define: Any, **changed: Any) -> Any:
     types = {name: {"type": "number"} for name in ("x", "z", "idle", "y")} | {"kind": {"type": "category"}}
     data = {"source": "t.csv", "target": "y"}
     return define(columns=types, data=data, split={"by": "random"}, **changed)
+
+
+def as_test_part(rows: pd.DataFrame) -> Partition:
+    return Partition(hold(rows), np.full(len(rows), 2, dtype=np.int8))
 
 
 # ------------------------------------------------------------------------------------------------ slices
@@ -99,6 +104,15 @@ def test_the_worst_slice_is_found_and_in_noise_there_is_none(draw_rows: Any) -> 
     assert worst_slices(rows, losses + 3.0 * bad, most=0) == []
 
 
+def test_in_much_noise_there_is_none() -> None:
+    """The conditions whose pairs are tried are the worst of many, and that was chance."""
+    random, found = np.random.default_rng(3), 0
+    for _ in range(5):
+        rows = pd.DataFrame(random.normal(size=(2000, 100)), columns=[f"c{i}" for i in range(100)])
+        found += len(worst_slices(rows, random.normal(size=2000)))
+    assert found <= 1
+
+
 def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
     define: Any, draw_rows: Any
 ) -> None:
@@ -106,7 +120,9 @@ def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
     worse = sample.answers + 4.0 * (sample.rows["kind"] == "b").to_numpy()[:, None]
     fresh = (sample.rows["x"] < 1.0).to_numpy()
     config = definition(define, evaluation={"slices": ["kind", "x > 9"], "find_slices": 0})
-    found: list[Any] = measure_slices(config, ["x", "kind"], sample, Opponent(3, worse, fresh))
+    found: list[Any] = measure_named(
+        config, as_test_part(sample.rows), sample.answers, Opponent(3, worse, fresh)
+    )
     a, b, none = found
     assert (a.name, b.name) in {("kind = a", "kind = b"), ("kind = b", "kind = a")}
     a, b = (a, b) if a.name == "kind = a" else (b, a)
@@ -117,6 +133,21 @@ def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
     assert (none.rows, none.interval, none.difference) == (0, None, None)
 
 
+def test_a_slice_that_is_found_says_among_how_many_rows(
+    define: Any, draw_rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slice_metrics, "SEARCHED", 500)
+    sample = draw_rows()
+    off = sample.answers + 5.0 * (sample.rows["kind"] == "b").to_numpy()[:, None]
+    seen = Sample(sample.rows, sample.target, off, sample.places)
+    found: Any = measure_found(
+        definition(define), ["kind"], seen, Opponent(3, sample.answers, np.ones(600, dtype=np.bool_))
+    )
+    assert (found[0].name, found[0].among) == ("kind = b", 500)
+    assert found[0].rows == found[0].difference.rows < 300
+    assert found[0].difference.high < 0
+
+
 def test_a_slice_of_one_class_has_no_auc(define: Any, draw_rows: Any) -> None:
     sample = draw_rows("binary")
     one = (sample.target == "yes").to_numpy()
@@ -125,8 +156,7 @@ def test_a_slice_of_one_class_has_no_auc(define: Any, draw_rows: Any) -> None:
     asked = {"slices": ["x > 0"], "find_slices": 0}
     data = {"source": "t.csv", "target": "y"}
     config = define("binary", columns=types, data=data, split={"by": "random"}, evaluation=asked)
-    changed = type(sample)(rows, sample.target, sample.answers, sample.places)
-    [part] = measure_slices(config, ["x"], changed, None)
+    [part] = measure_named(config, as_test_part(rows), sample.answers, None)
     assert (part.rows, part.interval) == (int(one.sum()), None)
 
 
@@ -168,7 +198,9 @@ def test_one_group_alone_is_compared_with_nothing(draw_rows: Any) -> None:
 # ------------------------------------------------------------------------------------------------ features
 
 
-def test_importances_tell_what_the_model_uses(define: Any, hand_made: Any, draw_rows: Any) -> None:
+def test_importances_tell_what_the_model_uses(
+    define: Any, hand_made: Any, draw_rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sample = draw_rows()
     found = measure_importances(definition(define), hand_made(), sample)
     by: dict[str, Any] = {one.column: one for one in found}
@@ -176,6 +208,12 @@ def test_importances_tell_what_the_model_uses(define: Any, hand_made: Any, draw_
     assert by["idle"].permutation == by["idle"].shapley == 0.0
     assert by["x"].shapley > by["z"].shapley > 0.0
     assert 0.3 < by["x"].alone < 0.7 > by["z"].alone
+    monkeypatch.setattr(importance, "MOST_PERMUTED", 2)
+    few = measure_importances(definition(define), hand_made(), sample)
+    assert [(one.column, one.permutation is None) for one in few[2:]] == [("z", True), ("idle", True)]
+    assert {(one.column, one.shapley, one.alone) for one in few} == {
+        (one.column, one.shapley, one.alone) for one in found
+    }
 
 
 def test_a_column_without_a_fall_is_kept_for_what_it_tells_alone(
@@ -270,6 +308,17 @@ def test_plots_are_few_finite_numbers(task: Any, draw_rows: Any) -> None:
     assert np.trapezoid(roc.y, roc.x) == pytest.approx(auc(sample), abs=0.002)
     assert np.sum(plots.confusion.counts) == sum(plots.calibration.rows) == 3000
     assert np.abs(np.subtract(plots.calibration.x, plots.calibration.y)).max() < 0.08
+
+
+def test_equal_probabilities_are_one_dot_and_of_many_classes_all_rows_count(draw_rows: Any) -> None:
+    target = pd.Series([f"c{i:02d}" for i in range(25) for _ in range(10 + i)])
+    answers = pd.DataFrame({f"p_c{i:02d}": np.full(len(target), 0.04) for i in range(25)})
+    sample = Sample(pd.DataFrame(), target, answers.assign(prediction="c00"), np.arange(len(target)))
+    plots: Any = draw_plots("multiclass", sample)
+    assert (plots.calibration.x, plots.calibration.rows) == ([0.04], [550])
+    assert plots.confusion.classes == [f"c{i:02d}" for i in range(5, 25)]
+    assert (plots.confusion.rows, plots.confusion.total) == (list(range(15, 35)), 25)
+    assert np.sum(plots.confusion.counts) == 0  # all are called c00, which is not shown
 
 
 def auc(sample: Any) -> float:

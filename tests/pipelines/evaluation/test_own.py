@@ -15,6 +15,7 @@ from pipelines.errors import ConfigError
 from pipelines.evaluation import own
 from pipelines.evaluation.answers import measure_answers
 from pipelines.evaluation.comparing import Measured
+from pipelines.evaluation.evaluate import fingerprint
 from pipelines.partition import Partition, hold
 
 MODULE = """
@@ -100,7 +101,7 @@ def test_of_many_rows_a_seeded_sample_is_asked_about(measure: Any, monkeypatch: 
     _, _, first = measure(metrics=["judged:matthews"])
     _, _, again = measure(metrics=["judged:matthews"])
     assert first.metrics == again.metrics
-    assert first.differences["theirs"]["matthews"].rows == 50
+    assert first.differences["theirs"]["matthews"].rows == first.intervals["ours"]["matthews"].rows == 50
 
 
 def test_costs_are_money_per_1000_rows(measure: Any) -> None:
@@ -154,13 +155,13 @@ def test_what_is_wrong_is_said_with_the_key(measure: Any, section: Any, words: l
 
 def test_another_function_asks_for_another_evaluation(measure: Any) -> None:
     config, _, _ = measure(metrics=["judged:matthews"])
-    before = own.fingerprint(config)
-    assert own.fingerprint(config) == before
+    before = fingerprint(config)
+    assert fingerprint(config) == before
     file = config.folder / "judged.py"
     file.write_text(file.read_text() + "\n# mended\n")
-    assert own.fingerprint(config) != before
+    assert fingerprint(config) != before
     plain = config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"metrics": []})})
-    assert own.fingerprint(plain) not in {before, own.fingerprint(config)}
+    assert fingerprint(plain) not in {before, fingerprint(config)}
 
 
 def test_gates_of_ones_own_lie_beside_the_definition(define: Any, tmp_path: Path) -> None:

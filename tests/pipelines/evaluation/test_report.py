@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.evaluation.report import render_judgment
 from pipelines.records import (
+    Comparison,
     Evaluation,
     Footprint,
     GateVerdict,
@@ -41,8 +42,11 @@ def test_what_was_measured_is_told(evaluation: Evaluation) -> None:
         update={
             "slices": [
                 SliceMetric(name="a <b>", found=False, rows=0),
-                SliceMetric(name="c", found=True, rows=9, interval=evaluation.intervals["auc"]),
+                SliceMetric(name="c", found=True, rows=9, among=70, interval=evaluation.intervals["auc"]),
             ],
+            "comparison": Comparison(
+                champion_version=2, rows=60, left_out=40, metrics={"auc": 0.7}, champion_metrics={"auc": 0.6}
+            ),
             "fairness": [
                 GroupFairness(
                     column="sex",
@@ -66,7 +70,9 @@ def test_what_was_measured_is_told(evaluation: Evaluation) -> None:
     )
     text = render(found)
     for line in (
-        "| c (found) | 9 | 0.8 (95 % interval 0.7 to 0.9) | - |",
+        "| metric | challenger | 95 % interval | challenger on 60 rows | champion on 60 rows |",
+        "| auc | 0.8 | 0.7 to 0.9 | 0.7 | 0.6 |",
+        "| c (found) | 9 of 70 | 0.8 (95 % interval 0.7 to 0.9) | - |",
         "| sex | 0.8 ± 0.1 | - | - |",
         "it fell",
         "5 MB of",

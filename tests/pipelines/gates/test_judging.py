@@ -119,6 +119,24 @@ def test_a_threshold_that_the_rows_cannot_tell_says_how_many_would() -> None:
 
 
 @pytest.mark.parametrize(
+    ("rows", "at_least", "words"),
+    [
+        (50, 9.75, "on 50 of 100 rows (at least 9.75). A function is asked about no more rows than that"),
+        (29, 8.0, "on 29 of 100 rows"),
+        (100, 9.75, "on 100 rows (at least 9.75). These rows cannot tell: about 3,270 would be needed."),
+    ],
+)
+def test_a_function_is_judged_by_the_rows_that_it_was_asked_about(
+    rows: int, at_least: float, words: str
+) -> None:
+    interval = Interval(value=10.0, low=9.0, high=11.0, rows=rows)
+    gates = Gates(baseline=False, thresholds=[Threshold(metric="rmse", at_least=at_least)])
+    verdict = judge(measured(intervals={"rmse": interval}), gates)[-1]
+    assert verdict.verdict == "inconclusive"
+    assert words in verdict.reason
+
+
+@pytest.mark.parametrize(
     ("better", "expected"), [(1.7, "pass"), (1.6, "inconclusive"), (-1.6, "inconclusive"), (-1.7, "fail")]
 )
 def test_the_baseline_must_be_beaten_beyond_doubt(better: float, expected: str) -> None:

@@ -20,7 +20,7 @@ from pipelines.home import Home
 from pipelines.ledger import Ledger
 from pipelines.models.bundle import load_bundle
 from pipelines.promotion.champion import register_version as register_known
-from pipelines.records import Snapshot, TrainedModel
+from pipelines.records import Comparison, Snapshot, TrainedModel
 from pipelines.registry.aliases import champion_alias, has_version, point_aliases
 from pipelines.registry.mlflow_dataset import snapshot_input
 from pipelines.registry.mlflow_store import COMPLETE_TAG, connect, fetch_model, register_version
@@ -39,6 +39,9 @@ class Logged:
         )
         self.evaluation = evaluate_model(self.config, self.attempt, self.trained)
         self.verdicts = judge(self.evaluation, self.config.gates, now())
+        told = {"metrics": {"auc": 0.7}, "champion_metrics": {"auc": 0.6}}
+        compared = Comparison(champion_version=3, rows=60, left_out=20, **told)
+        self.evaluation = self.evaluation.model_copy(update={"comparison": compared})
         self.run_id = self.log()
 
     def log(self) -> str:
@@ -76,6 +79,8 @@ def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> N
     assert run.data.params["target"] == "late"
     for name, value in logged.evaluation.metrics.items():
         assert run.data.metrics[f"test_{name}"] == pytest.approx(value)
+    beside = [run.data.metrics[name] for name in ("challenger_auc", "champion_auc", "compared_rows")]
+    assert beside == [0.7, 0.6, 60]
     files = {f.path for f in client.list_artifacts(logged.run_id)}
     assert {"gates.json", "evaluation.json"} <= files
     gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]

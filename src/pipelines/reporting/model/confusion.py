@@ -19,7 +19,7 @@ class ConfusionCell:
 
 @dataclass(frozen=True)
 class ConfusionView:
-    """Rows of each true class by what they were called; of many classes the first ones."""
+    """Rows of each true class by what they were called; of many classes the most frequent."""
 
     classes: list[str]
     lines: list[tuple[str, int, list[ConfusionCell]]]
@@ -30,13 +30,12 @@ def confusion_view(found: Confusion | None) -> ConfusionView | None:
     """None where there is no class."""
     if found is None or not found.classes:
         return None
-    classes = found.classes[:MOST_CLASSES]
-    lines = []
-    for i, name in enumerate(classes):
-        total = sum(found.counts[i])
-        cells = [confusion_cell(found.counts[i][j], total, i == j) for j in range(len(classes))]
-        lines.append((name, total, cells))
-    return ConfusionView(classes, lines, len(found.classes) - len(classes))
+    shown = sorted(sorted(range(len(found.classes)), key=lambda i: -found.rows[i])[:MOST_CLASSES])
+    lines = [
+        (found.classes[i], rows, [confusion_cell(found.counts[i][j], rows, i == j) for j in shown])
+        for i, rows in ((i, found.rows[i]) for i in shown)
+    ]
+    return ConfusionView([found.classes[i] for i in shown], lines, found.total - len(shown))
 
 
 def confusion_cell(count: int, total: int, right: bool) -> ConfusionCell:

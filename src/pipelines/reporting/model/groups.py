@@ -44,6 +44,7 @@ class SliceView:
     found: list[SliceLine]
     ruler: Ruler
     left_out: int
+    among: int  # test rows that the found ones were looked for among
     champion: bool
     differences: bool
 
@@ -65,6 +66,7 @@ def slice_view(evaluation: Evaluation) -> SliceView | None:
         found=found,
         ruler=scale,
         left_out=len(evaluation.slices) - len(named) - len(found),
+        among=max((one.among for one in evaluation.slices if one.among), default=evaluation.rows),
         champion=any(one.champion is not None for one in evaluation.slices),
         differences=any(one.difference is not None for one in evaluation.slices),
     )
@@ -87,7 +89,7 @@ def slice_line(one: SliceMetric, rows: int, scale: Ruler) -> SliceLine:
     return SliceLine(
         name=one.name,
         rows=one.rows,
-        share=f"{one.rows / rows:.1%}" if rows else "",
+        share=f"{one.rows / (one.among or rows):.1%}" if rows else "",
         value=value,
         interval=interval,
         difference=difference_words(one),

@@ -50,11 +50,15 @@ class DifferenceLine:
 
 
 def other_models(evaluation: Evaluation) -> list[Column]:
-    """Champion and baselines, as far as they have any metric."""
+    """Champion, with this model on its rows where these are fewer, and baselines, as far as they have any
+    metric.
+    """
     found: list[Column] = []
     compared = evaluation.comparison
     if compared and compared.champion_metrics:
-        found.append(Column(champion_name(compared), "champion", compared.champion_metrics))
+        on = f", on {compared.rows:,} rows" if compared.beside else ""
+        found.append(Column(f"this model{on}", "own", compared.beside))
+        found.append(Column(champion_name(compared) + on, "champion", compared.champion_metrics))
     for i, baseline in enumerate(evaluation.baselines):
         found.append(Column(baseline.name, SHAPES[min(i, len(SHAPES) - 1)], baseline.metrics))
     return found

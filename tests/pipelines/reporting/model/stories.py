@@ -68,6 +68,8 @@ def plots(task: Task) -> Plots:
         confusion=Confusion(
             classes=classes,
             counts=[[900 if i == j else 50 for j in range(len(classes))] for i in range(len(classes))],
+            rows=[1000] * len(classes),
+            total=len(classes),
         ),
     )
 
@@ -130,6 +132,7 @@ def evaluation(task: Task = "binary") -> Evaluation:
                 name="city = Rome",
                 found=True,
                 rows=200,
+                among=1000,
                 interval=around(0.6, 0.08),
                 difference=better(0.01, rows=200),
             ),

@@ -32,6 +32,7 @@ from pipelines.records import (
     TrainOutcome,
 )
 from pipelines.reporting.model import ModelStory, render_model
+from pipelines.reporting.model.confusion import confusion_view
 from pipelines.reporting.model.gather import model_page, write_model, write_version
 from pipelines.training.folder import AttemptFolder
 from tests.pipelines.reporting.model.stories import around, bare, better, evaluation, fairness, story
@@ -90,7 +91,9 @@ def test_values_are_as_exact_as_their_intervals() -> None:
     page = render_model(story(found.model_copy(update=update)))
     assert "<b>0.9123</b>" in page
     assert "0.9081 to 0.9165" in page
-    assert "champion, version 2</dt><dd>0.7900</dd>" in page  # named beside its value, as every baseline is
+    # Named beside its value, as every baseline is; and this model on the rows that are the champion's.
+    assert "champion, version 2, on 1,931 rows</dt><dd>0.7900</dd>" in page
+    assert "this model, on 1,931 rows</dt><dd>0.8000</dd>" in page
 
 
 def test_a_page_of_nothing_measured_is_sound() -> None:
@@ -124,7 +127,7 @@ def test_odd_values_do_not_break_it() -> None:
                 roc={"one class": Curve(x=[nan, 0.0], y=[0.0, nan]), "none": none},
                 pr={f"c{i}": Curve(x=[0.0, 1.0], y=[1.0, 0.2]) for i in range(50)},
                 calibration=Curve(x=[0.0], y=[0.0], rows=[5]),
-                confusion=Confusion(classes=[NASTY], counts=[[0]]),
+                confusion=Confusion(classes=[NASTY], counts=[[0]], rows=[0], total=1),
                 residuals=none,
                 residual_bins=Curve(x=[0.0, nan], y=[1.0]),
             ),
@@ -137,7 +140,7 @@ def test_odd_values_do_not_break_it() -> None:
     assert "<script" not in page
     assert "6 of 50 classes" in page
     assert "Smaller ones that are left out: 80." in page
-    assert "Columns that matter less and are left out: 175." in page
+    assert "Columns that matter less, or tell less alone, and are left out: 175." in page
     assert '="nan' not in page
     assert '="inf' not in page
 
@@ -154,7 +157,21 @@ def test_a_champion_that_cannot_answer_is_named_on_top() -> None:
 def test_slices_without_rows_are_listed() -> None:
     page = render_model(story(evaluation()))
     found = page[page.index('id="h-slices"') : page.index('id="h-fairness"')]
+    assert "20.0%" in found  # 200 of the 1,000 rows among which it was found
+    assert "Found where the model is worst, among 1,000 of the test rows" in found
     assert found.index("age &gt;= 60") < found.index("nobody") < found.index("city = Rome")
+
+
+def test_of_many_classes_those_with_most_rows_are_shown() -> None:
+    """Their rows and shares are of all that the class has, however they are called."""
+    rows = [10 + i for i in range(20)]
+    counts = [[i * (i == j) for j in range(20)] for i in range(20)]
+    found = Confusion(classes=[f"c{i}" for i in range(20)], counts=counts, rows=rows, total=30)
+    view = confusion_view(found)
+    assert view is not None
+    assert (view.classes, view.left_out) == ([f"c{i}" for i in range(8, 20)], 18)
+    name, count, cells = view.lines[2]
+    assert (name, count, cells[2].share, cells[2].count) == ("c10", 20, "50%", 10)
 
 
 # -------------------------------------------------------------------------------------- from the ledger
