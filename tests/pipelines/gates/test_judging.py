@@ -131,7 +131,7 @@ def test_a_function_is_judged_by_the_rows_that_it_was_asked_about(
 ) -> None:
     interval = Interval(value=10.0, low=9.0, high=11.0, rows=rows)
     gates = Gates(baseline=False, thresholds=[Threshold(metric="rmse", at_least=at_least)])
-    verdict = judge(measured(intervals={"rmse": interval}), gates)[-1]
+    verdict = judge(measured(intervals={"rmse": interval}), gates, MOMENT)[-1]
     assert verdict.verdict == "inconclusive"
     assert words in verdict.reason
 

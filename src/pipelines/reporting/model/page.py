@@ -7,7 +7,7 @@ from collections import Counter
 
 from pipelines.costs import describe_cost
 from pipelines.gates import overall
-from pipelines.records import Evaluation, Footprint, Interval
+from pipelines.records import Evaluation, Footprint, Interval, Plots
 from pipelines.reporting import words
 from pipelines.reporting.model.confusion import confusion_view
 from pipelines.reporting.model.curves import calibration_figure, pr_figure, roc_figure
@@ -45,6 +45,7 @@ def render_model(story: ModelStory) -> str:
         metrics=metric_lines(evaluation),
         differences=difference_lines(evaluation),
         figures=all_figures(evaluation),
+        drawn=count_drawn(evaluation.plots),
         confusion=confusion_view(evaluation.plots.confusion),
         slices=slice_view(evaluation),
         fairness=[fairness_view(found) for found in evaluation.fairness if found.groups],
@@ -66,6 +67,13 @@ def all_figures(evaluation: Evaluation) -> list[Figure]:
         scatter_figure(plots.residuals),
     ]
     return [figure for figure in found if figure is not None]
+
+
+def count_drawn(plots: Plots) -> int:
+    """Of how many test rows the plots are."""
+    if plots.calibration is not None:
+        return sum(plots.calibration.rows)
+    return round(sum(plots.residual_bins.y)) if plots.residual_bins is not None else 0
 
 
 def title_of(story: ModelStory) -> str:

@@ -71,6 +71,7 @@ def test_a_task_has_its_sections(task: Task) -> None:
         if task == "regression"
         else ["ROC", "Precision and recall", "Calibration", "Confusion"]
     )
+    assert ("What its answers to 60 of the test rows look like." in page) == (task == "regression")
     assert "nan" not in page.lower().replace("finance", "")
 
 
