@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
 from pipelines.evaluation.slices import MOST_GROUPS, group_slices
+from pipelines.gates.fairness import difference, ratio
 from pipelines.partition import Partition
 from pipelines.records import GroupFairness, GroupRates, Rate
 
@@ -47,7 +48,7 @@ def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFr
     return GroupFairness(
         column=str(group.name),
         groups=groups,
-        selection_ratio=ratio([one.selection for one in large]),
+        selection_ratio=least_ratio([one.selection for one in large]),
         odds_difference=widest([one.true_positive for one in large], [one.false_positive for one in large]),
         calibration_difference=widest([one.calibration for one in large]),
     )
@@ -87,26 +88,28 @@ def mean(values: NDArray[np.float64]) -> Rate | None:
 
 
 def widest(*rates: list[Rate | None]) -> Rate | None:
-    """The largest difference between two groups in any of the rates, with its standard error."""
+    """The largest difference between two groups in any of the rates; None where one has no two to compare.
+
+    Equalised odds are both rates: of one alone nothing follows.
+    """
     found = []
     for one in rates:
         known = [rate for rate in one if rate and rate.rows >= LEAST_ROWS]
-        found += [difference(known)] if len(known) > 1 else []
-    return max(found, key=lambda rate: rate.value, default=None)
+        if len(known) < 2:
+            return None
+        found.append(difference(*ends(known)))
+    return max(found, key=lambda rate: rate.value)
 
 
-def difference(rates: list[Rate]) -> Rate:
-    low, high = (chosen(rates, key=lambda rate: rate.value) for chosen in (min, max))
-    error = math.hypot(low.error, high.error)
-    return Rate(value=high.value - low.value, error=error, rows=min(low.rows, high.rows))
-
-
-def ratio(rates: list[Rate | None]) -> Rate | None:
-    """The lowest rate over the highest, with its standard error by the delta method."""
+def least_ratio(rates: list[Rate | None]) -> Rate | None:
+    """The lowest rate over the highest, None where that is 0."""
     known = [rate for rate in rates if rate]
-    low, high = (chosen(known, key=lambda r: r.value, default=None) for chosen in (min, max))
-    if len(known) < 2 or low is None or high is None or high.value == 0:
+    if len(known) < 2 or ends(known)[1].value == 0:
         return None
-    value = low.value / high.value
-    error = math.hypot(low.error, value * high.error) / high.value
-    return Rate(value=value, error=error, rows=min(low.rows, high.rows))
+    return ratio(*ends(known))
+
+
+def ends(rates: list[Rate]) -> tuple[Rate, Rate]:
+    """The lowest and the highest."""
+    low, high = (chosen(rates, key=lambda rate: rate.value) for chosen in (min, max))
+    return low, high

@@ -229,20 +229,28 @@ def epoch_metrics(rows: list[dict[str, Any]], first: int, kind: str) -> list[Met
 
 
 def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evaluation: Evaluation) -> None:
-    """What the evaluation found, as of when the training ended."""
+    """What the evaluation found, as of when the training ended; beside a champion as of now.
+
+    An attempt is judged again where another became champion, and of several values of one moment MLflow shows
+    the largest.
+    """
+    import time
+
     from mlflow.entities import Metric
 
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
     for baseline in evaluation.baselines:
         name = baseline.name.replace(" ", "_")
         results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
-    if (compared := evaluation.comparison) is not None:
-        results |= {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
-        results |= {f"challenger_{k}": v for k, v in compared.beside.items()}
-        results["compared_rows"] = compared.rows
     results |= {"train_seconds": trained.seconds, **trained.details}
-    at = int(AttemptFolder.of_model(trained).result.stat().st_mtime * 1000)
-    log_metrics(client, run_id, [Metric(k, float(v), at, 0) for k, v in results.items()])
+    against: dict[str, float] = {}
+    if (compared := evaluation.comparison) is not None:
+        against |= {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
+        against |= {f"challenger_{k}": v for k, v in compared.beside.items()}
+        against["compared_rows"] = compared.rows
+    trained_at = AttemptFolder.of_model(trained).result.stat().st_mtime
+    for found, at in ((results, trained_at), (against, time.time())):
+        log_metrics(client, run_id, [Metric(k, float(v), int(at * 1000), 0) for k, v in found.items()])
 
 
 def cost_of(config: PipelineConfig, attempt: Attempt) -> Cost:

@@ -182,6 +182,15 @@ def test_groups_are_compared_by_what_they_get(draw_rows: Any) -> None:
     assert found.odds_difference.error == pytest.approx(np.sqrt(0.25 / 44 + (102 * 2) / 104**3), rel=1e-6)
 
 
+def test_equalised_odds_need_both_rates_of_two_groups() -> None:
+    """Of 29 positives a true positive rate says nothing, however many negatives there are."""
+    group = pd.Series(["f"] * 100 + ["m"] * 100, name="sex")
+    for positives, known in ((29, False), (30, True)):
+        truth = (["yes"] * positives + ["no"] * (100 - positives)) * 2
+        answers = pd.DataFrame({"prediction": truth, "p_no": 0.5, "p_yes": 0.5})
+        assert (measure_fairness(group, pd.Series(truth), answers).odds_difference is not None) is known
+
+
 def test_every_group_of_enough_rows_is_compared(draw_rows: Any) -> None:
     sample = draw_rows("binary", rows=1000)
     group = pd.Series([f"n{i // 40}" for i in range(1000)], name="nation")
