@@ -67,8 +67,11 @@ def logged(
 
 
 def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> None:
-    judged = logged.verdicts
-    for logged.verdicts in (judged[:1], judged):  # judged again: what it says is of the last judgment
+    judged, evaluation = logged.verdicts, logged.evaluation
+    before = Comparison(champion_version=2, rows=80, champion_metrics={"auc": 0.9})
+    earlier = evaluation.model_copy(update={"comparison": before})
+    # Judged again against another champion: what it says is of the last judgment.
+    for logged.verdicts, logged.evaluation in ((judged[:1], earlier), (judged, evaluation)):
         assert logged.log() == logged.run_id
     client = connect(logged.home)
     experiment = client.get_experiment_by_name("trips")
