@@ -25,7 +25,7 @@ test: install
 	$(BIN)/python -m pytest
 
 # Trainings killed at random moments, 50 times, promotions 200 times and racing 50 times, and what needs two
-# workers: about 30 minutes.
+# workers: about an hour.
 faults: install
 	$(BIN)/python -m pytest -m faults -rP tests/faults tests/pipelines/training
 

@@ -89,6 +89,7 @@ def grow(tree: Tree | None, words: str, bold: bool = False) -> Tree:
 def add_prediction(tree: Tree, found: TracedPrediction) -> None:
     label = "no label yet" if found.label is None else f"label {value_words(found.label)}"
     chances = "".join(f", p({name}) {chance:.3g}" for name, chance in found.probabilities.items())
+    chances += "".join(f", q({name}) {value:.3g}" for name, value in found.quantiles.items())
     line = grow(tree, f"predicted {value_words(found.value)}{chances}; {label}")
     grow(
         line, f"row of {found.time:%Y-%m-%d %H:%M}, scored {found.scored:%Y-%m-%d %H:%M} UTC, {found.channel}"

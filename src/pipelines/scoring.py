@@ -55,7 +55,7 @@ def accepted_types(bundle: Scorer) -> dict[str, ColumnType]:
 def score_frame(bundle: Scorer, frame: DataFrame, ids: list[str]) -> DataFrame:
     """The predictions of `frame`'s rows, in their order, with `ids` in front.
 
-    Columns: prediction_id, prediction (a float, or the class as text), p_<class>.
+    Columns: prediction_id, prediction (a float, or the class as text), p_<class>, q_<quantile>.
     Raises EvergreenError naming the first row (from 1) for which the model gives no finite number.
     """
     import numpy as np
@@ -63,8 +63,8 @@ def score_frame(bundle: Scorer, frame: DataFrame, ids: list[str]) -> DataFrame:
 
     answers = bundle.predict(frame)
     kind = "float64" if bundle.task == "regression" else "object"
-    columns = {name: answers[name].to_numpy("float64") for name in answers.columns if name.startswith("p_")}
-    columns = {"prediction": answers["prediction"].to_numpy(kind), **columns}
+    beside = {name: answers[name].to_numpy("float64") for name in answers.columns if name != "prediction"}
+    columns = {"prediction": answers["prediction"].to_numpy(kind), **beside}
     for values in columns.values():
         if values.dtype == "float64" and not np.isfinite(values).all():
             row = int(np.argmin(np.isfinite(values))) + 1

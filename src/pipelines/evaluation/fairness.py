@@ -6,8 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pipelines.config import PipelineConfig
-from pipelines.evaluation.slices import MOST_GROUPS, group_slices
-from pipelines.gates.fairness import difference, ratio
+from pipelines.evaluation.slices import group_slices
 from pipelines.partition import Partition
 from pipelines.records import GroupFairness, GroupRates, Rate
 
@@ -17,16 +16,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
+MOST = 100  # groups of a column, the largest: each is a pass over the rows, and two are compared each time
 
 
-def measure_groups(config: PipelineConfig, rows: Partition, answers: pd.DataFrame) -> list[GroupFairness]:
+def measure_groups(
+    config: PipelineConfig, rows: Partition, target: pd.Series, answers: pd.DataFrame
+) -> list[GroupFairness]:
     """How the groups of each column that the definition names are treated, on all test rows."""
-
-    def column(name: str) -> pd.Series:
-        return rows.table("test", columns=[name])[name]
-
     return [
-        measure_fairness(column(name), column(config.data.target), answers)
+        measure_fairness(rows.table("test", columns=[name])[name], target, answers)
         for name in config.evaluation.groups
     ]
 
@@ -36,18 +34,20 @@ def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFr
 
     Selection rate (demographic parity; the ratio is that of the four-fifths rule, 29 CFR 1607.4), true and
     false positive rate (equalised odds, Hardt and others 2016) and mean probability less frequency
-    (calibration). Groups of fewer than LEAST_ROWS rows are listed, and not compared.
+    (calibration). Groups of fewer than LEAST_ROWS rows are listed, and are in no widest difference; beyond
+    the MOST largest, groups are only counted.
     """
     name = str(predictions.columns[-1])
     truth = (target.astype(str) == name.removeprefix("p_")).to_numpy()
     said = (predictions["prediction"].astype(str) == name.removeprefix("p_")).to_numpy()
     chance = predictions[name].to_numpy("float64")
-    most = max(MOST_GROUPS, int((group.value_counts() >= LEAST_ROWS).sum()))  # all that are compared
-    groups = [rate_group(part.name, part.mask, truth, said, chance) for part in group_slices(group, most)]
+    over = chance - truth
+    groups = [rate_group(part.name, part.mask, truth, said, over) for part in group_slices(group, MOST)]
     large = [one for one in groups if one.rows >= LEAST_ROWS]
     return GroupFairness(
         column=str(group.name),
         groups=groups,
+        left_out=max(0, group.nunique(dropna=False) - len(groups)) if len(groups) >= MOST else 0,
         selection_ratio=least_ratio([one.selection for one in large]),
         odds_difference=widest([one.true_positive for one in large], [one.false_positive for one in large]),
         calibration_difference=widest([one.calibration for one in large]),
@@ -59,15 +59,16 @@ def rate_group(
     mask: NDArray[np.bool_],
     truth: NDArray[np.bool_],
     said: NDArray[np.bool_],
-    chance: NDArray[np.float64],
+    over: NDArray[np.float64],
 ) -> GroupRates:
+    """Of the rows of a mask; `over` is how far the probability is above what came, 0 or 1."""
     return GroupRates(
         group=name,
         rows=int(mask.sum()),
         selection=share(said[mask]),
         true_positive=share(said[mask & truth]),
         false_positive=share(said[mask & ~truth]),
-        calibration=mean((chance - truth)[mask]),
+        calibration=mean(over[mask]),
     )
 
 
@@ -102,11 +103,20 @@ def widest(*rates: list[Rate | None]) -> Rate | None:
 
 
 def least_ratio(rates: list[Rate | None]) -> Rate | None:
-    """The lowest rate over the highest, None where that is 0."""
+    """The lowest rate over the highest, with its standard error by the delta method; None where that is 0."""
     known = [rate for rate in rates if rate]
     if len(known) < 2 or ends(known)[1].value == 0:
         return None
-    return ratio(*ends(known))
+    low, high = ends(known)
+    value = low.value / high.value
+    error = math.hypot(low.error, value * high.error) / high.value
+    return Rate(value=value, error=error, rows=min(low.rows, high.rows))
+
+
+def difference(low: Rate, high: Rate) -> Rate:
+    """How much higher the second rate is, with its standard error; the rows are the fewer of the two."""
+    error = math.hypot(low.error, high.error)
+    return Rate(value=high.value - low.value, error=error, rows=min(low.rows, high.rows))
 
 
 def ends(rates: list[Rate]) -> tuple[Rate, Rate]:

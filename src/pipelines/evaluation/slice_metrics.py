@@ -28,10 +28,13 @@ DRAWS = 2_000  # resamples of each slice: enough for a level shared among forty
 
 
 def measure_named(
-    config: PipelineConfig, rows: Partition, answers: pd.DataFrame, opponent: Opponent | None
+    config: PipelineConfig,
+    rows: Partition,
+    target: pd.Series,
+    answers: pd.DataFrame,
+    opponent: Opponent | None,
 ) -> list[SliceMetric]:
-    """The slices that the definition names, on all test rows, which `answers` belong to."""
-    target = rows.table("test", columns=[config.data.target])[config.data.target]
+    """The slices that the definition names, on all test rows, which `target` and `answers` belong to."""
     return [
         measure_slice(config, part, target, answers, opponent)
         for name in config.evaluation.slices

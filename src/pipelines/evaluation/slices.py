@@ -57,14 +57,17 @@ def check_conditions(config: PipelineConfig) -> None:
 
 def condition_slice(rows: pd.DataFrame, condition: str) -> Slice:
     import numpy as np
+    import pandas as pd
 
     try:
         mask = np.asarray(rows.eval(condition, engine="python"))
     except Exception as error:  # pandas raises whatever its parser, or the operation, raised
         raise unreadable(condition, str(error), rows) from error
-    if mask.dtype != bool or mask.shape != (len(rows),):
+    if mask.shape == (len(rows),):  # what cannot be answered of a row that lacks a value is not so
+        mask = np.where(pd.isna(mask), False, mask)
+    if mask.shape != (len(rows),) or pd.api.types.infer_dtype(mask) != "boolean":
         raise unreadable(condition, "it is true or false of no row", rows)
-    return Slice(condition, mask)
+    return Slice(condition, mask.astype(bool))
 
 
 def unreadable(condition: str, why: str, rows: pd.DataFrame) -> ConfigError:

@@ -220,9 +220,13 @@ def describe_prediction(row: dict[str, Any]) -> TracedPrediction:
         channel=row["_channel"],
         version=row["_version"],
         value=value,
-        probabilities={
-            k.removeprefix("_p_"): v for k, v in row.items() if k.startswith("_p_") and v is not None
-        },
+        probabilities=beside(row, "_p_"),
+        quantiles=beside(row, "_q_"),
         label=float(label) if isinstance(value, float) and label is not None else label,
         inputs={name: value for name, value in row.items() if not name.startswith("_")},
     )
+
+
+def beside(row: dict[str, Any], prefix: str) -> dict[str, float]:
+    """What was answered beside the prediction, by class or by quantile; other versions' answers are empty."""
+    return {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix) and v is not None}

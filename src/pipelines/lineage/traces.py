@@ -33,6 +33,7 @@ class TracedPrediction(Record):
     version: int
     value: Value
     probabilities: dict[str, float]
+    quantiles: dict[str, float]
     label: Value
     inputs: dict[str, Any]
 

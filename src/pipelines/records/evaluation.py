@@ -101,10 +101,14 @@ class GroupRates(Record):
 
 
 class GroupFairness(Record):
-    """The groups of one column, and the widest differences between two that are large enough."""
+    """The groups of one column, and the widest differences between two that are large enough.
+
+    `left_out` groups, smaller than these, were not measured.
+    """
 
     column: str
     groups: list[GroupRates]
+    left_out: int = 0
     selection_ratio: Rate | None
     odds_difference: Rate | None
     calibration_difference: Rate | None

@@ -76,11 +76,12 @@ def experiment_id(client: MlflowClient, home: Home, pipeline: str) -> str:
 
 
 def run_address(home: Home, pipeline: str, run_id: str) -> str | None:
-    """Where MLflow shows a run, None where no server runs."""
+    """Where MLflow shows a run, None where no server runs, or there is no such experiment any more."""
     uri = tracking_uri(home)
     if not uri.startswith("http"):
         return None
-    return f"{uri}/#/experiments/{experiment_id(connect(home), home, pipeline)}/runs/{run_id}"
+    experiment = connect(home).get_experiment_by_name(pipeline)
+    return f"{uri}/#/experiments/{experiment.experiment_id}/runs/{run_id}" if experiment else None
 
 
 def run_link(home: Home, pipeline: str, run_id: str) -> str:

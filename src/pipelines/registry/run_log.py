@@ -158,6 +158,7 @@ def log_attempt(
         run_id = open_run(client, config, home, attempt)
     client.log_dict(run_id, {"gates": [v.model_dump() for v in verdicts]}, "gates.json")
     client.log_dict(run_id, evaluation.model_dump(mode="json"), "evaluation.json")
+    log_comparison(client, run_id, evaluation)
     run = client.get_run(run_id)
     if run.data.tags.get(COMPLETE_TAG):
         return run_id
@@ -229,13 +230,7 @@ def epoch_metrics(rows: list[dict[str, Any]], first: int, kind: str) -> list[Met
 
 
 def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evaluation: Evaluation) -> None:
-    """What the evaluation found, as of when the training ended; beside a champion as of now.
-
-    An attempt is judged again where another became champion, and of several values of one moment MLflow shows
-    the largest.
-    """
-    import time
-
+    """What the evaluation found of the model, as of when the training ended."""
     from mlflow.entities import Metric
 
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
@@ -243,14 +238,27 @@ def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evalua
         name = baseline.name.replace(" ", "_")
         results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
     results |= {"train_seconds": trained.seconds, **trained.details}
-    against: dict[str, float] = {}
-    if (compared := evaluation.comparison) is not None:
-        against |= {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
-        against |= {f"challenger_{k}": v for k, v in compared.beside.items()}
-        against["compared_rows"] = compared.rows
-    trained_at = AttemptFolder.of_model(trained).result.stat().st_mtime
-    for found, at in ((results, trained_at), (against, time.time())):
-        log_metrics(client, run_id, [Metric(k, float(v), int(at * 1000), 0) for k, v in found.items()])
+    at = int(AttemptFolder.of_model(trained).result.stat().st_mtime * 1000)
+    log_metrics(client, run_id, [Metric(k, float(v), at, 0) for k, v in results.items()])
+
+
+def log_comparison(client: MlflowClient, run_id: str, evaluation: Evaluation) -> None:
+    """Challenger and champion on the same rows, as of now.
+
+    An attempt may be judged against several champions, and of several values of one moment MLflow shows the
+    largest.
+    """
+    import time
+
+    from mlflow.entities import Metric
+
+    if (compared := evaluation.comparison) is None:
+        return
+    found = {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
+    found |= {f"challenger_{k}": v for k, v in compared.metrics.items()}
+    found["compared_rows"] = compared.rows
+    now = int(time.time() * 1000)
+    log_metrics(client, run_id, [Metric(k, float(v), now, 0) for k, v in found.items()])
 
 
 def cost_of(config: PipelineConfig, attempt: Attempt) -> Cost:

@@ -46,7 +46,7 @@ def write_report(home: Home, pipeline: str, output: Path | None = None) -> Path:
         generated=now(),
     )
     page = render_report(story)
-    with writing("the page", path.parent, "nothing else was changed"):
+    with writing("the page", path.parent, "the model cards were written anew, nothing else was changed"):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, page)
     return path

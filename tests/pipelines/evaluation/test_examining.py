@@ -43,7 +43,9 @@ def as_test_part(rows: pd.DataFrame) -> Partition:
 def test_named_slices_are_groups_quarters_and_conditions(draw_rows: Any) -> None:
     rows = draw_rows().rows
     rows.loc[:9, "kind"] = None
-    found = {part.name: int(part.mask.sum()) for part in named_slices(rows, ["kind", "x", "x > 0 and z > 0"])}
+    names = ["kind", "x", "x > 0 and z > 0", 'kind.str.startswith("a")']
+    found = {part.name: int(part.mask.sum()) for part in named_slices(rows, names)}
+    assert found.pop('kind.str.startswith("a")') == found["kind = a"]  # of a row without a kind it is not so
     assert found["kind is missing"] == 10
     assert sum(n for name, n in found.items() if name.startswith("kind")) == 600
     assert [n for name, n in found.items() if name.startswith("x from")] == [150] * 4
@@ -120,9 +122,9 @@ def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
     worse = sample.answers + 4.0 * (sample.rows["kind"] == "b").to_numpy()[:, None]
     fresh = (sample.rows["x"] < 1.0).to_numpy()
     config = definition(define, evaluation={"slices": ["kind", "x > 9"], "find_slices": 0})
-    found: list[Any] = measure_named(
-        config, as_test_part(sample.rows), sample.answers, Opponent(3, worse, fresh)
-    )
+    part = as_test_part(sample.rows)
+    opponent = Opponent(3, worse, fresh)
+    found: list[Any] = measure_named(config, part, sample.target, sample.answers, opponent)
     a, b, none = found
     assert (a.name, b.name) in {("kind = a", "kind = b"), ("kind = b", "kind = a")}
     a, b = (a, b) if a.name == "kind = a" else (b, a)
@@ -156,7 +158,7 @@ def test_a_slice_of_one_class_has_no_auc(define: Any, draw_rows: Any) -> None:
     asked = {"slices": ["x > 0"], "find_slices": 0}
     data = {"source": "t.csv", "target": "y"}
     config = define("binary", columns=types, data=data, split={"by": "random"}, evaluation=asked)
-    [part] = measure_named(config, as_test_part(rows), sample.answers, None)
+    [part] = measure_named(config, as_test_part(rows), sample.target, sample.answers, None)
     assert (part.rows, part.interval) == (int(one.sum()), None)
 
 
@@ -191,11 +193,12 @@ def test_equalised_odds_need_both_rates_of_two_groups() -> None:
         assert (measure_fairness(group, pd.Series(truth), answers).odds_difference is not None) is known
 
 
-def test_every_group_of_enough_rows_is_compared(draw_rows: Any) -> None:
+@pytest.mark.parametrize(("each", "measured", "left_out"), [(40, 25, 0), (10, 100, 0), (5, 100, 100)])
+def test_the_largest_groups_are_measured(draw_rows: Any, each: int, measured: int, left_out: int) -> None:
     sample = draw_rows("binary", rows=1000)
-    group = pd.Series([f"n{i // 40}" for i in range(1000)], name="nation")
+    group = pd.Series([f"n{i // each}" for i in range(1000)], name="nation")
     found = measure_fairness(group, sample.target, sample.answers)
-    assert len(found.groups) == 25
+    assert (len(found.groups), found.left_out) == (measured, left_out)
 
 
 def test_one_group_alone_is_compared_with_nothing(draw_rows: Any) -> None:

@@ -49,7 +49,7 @@ ALIKE = {"f": (400, 800), "m": (1000, 2000)}
             {"selection_ratio": 0.8},
             {"selection": {"f": (480, 1000), "m": (500, 1000)}},
             "pass",
-            "selection ratio 0.96 (f and m), between 0.8881 and 1.032 with 0.95 certainty each, 1,000 rows",
+            "selection ratio 0.96 (f and m), between 0.8905 and 1.035 with 0.95 certainty each, 1,000 rows",
         ),
         (
             {"selection_ratio": 0.8},
@@ -117,6 +117,19 @@ def test_fairness(gate: dict[str, Any], rates: dict[str, Shares], expected: str,
     assert verdict.reason.startswith("sex: ")
 
 
+def test_groups_that_were_not_measured_are_told() -> None:
+    groups = GroupFairness(
+        column="zip",
+        groups=[],
+        left_out=900,
+        selection_ratio=None,
+        odds_difference=None,
+        calibration_difference=None,
+    )
+    verdict = judge_fairness(measured(fairness=[groups]), FairnessGate(odds_difference=0.1))
+    assert "Not compared: 900 smaller groups." in verdict.reason
+
+
 def test_fairness_without_groups_or_bounds() -> None:
     verdict = judge_fairness(measured(), FairnessGate(odds_difference=0.1))
     assert verdict.verdict == "inconclusive"
@@ -125,14 +138,25 @@ def test_fairness_without_groups_or_bounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("true_rates", "wrong"),
-    [((0.4, 0.5, 0.5), "pass"), ((0.4, 0.4, 0.5), "fail"), ((0.4, 0.45, 0.5), "pass")],
+    ("gate", "true_rates", "rows", "wrong"),
+    [
+        ({"odds_difference": 0.1}, (0.4, 0.5, 0.5), 400, "pass"),
+        ({"odds_difference": 0.1}, (0.4, 0.4, 0.5), 400, "fail"),
+        ({"odds_difference": 0.01}, (0.5, 0.5), 400, "fail"),
+        ({"selection_ratio": 0.8}, (0.1, 0.1), 30, "fail"),
+        ({"selection_ratio": 0.8}, (0.1,) * 5, 30, "fail"),
+        ({"selection_ratio": 0.8}, (0.08, 0.1), 2000, "pass"),
+        ({"selection_ratio": 0.8}, (0.08, 0.1), 2000, "fail"),
+    ],
 )
-def test_it_errs_at_most_as_often_as_its_level(true_rates: tuple[float, ...], wrong: str) -> None:
-    """1,000 seeded tables whose farthest groups are just as far apart as the bound allows."""
-    rng, gate = np.random.default_rng(5), {"calibration_difference": 0.1, "level": 0.05}
-    found = 0
-    for hits in rng.binomial(400, true_rates, (1000, 3)):
-        groups = dict(zip("fmx", ((int(n), 400) for n in hits), strict=True))
-        found += said(gate, calibration=groups).verdict == wrong
+def test_it_errs_at_most_as_often_as_its_level(
+    gate: dict[str, float], true_rates: tuple[float, ...], rows: int, wrong: str
+) -> None:
+    """1,000 seeded tables of groups no farther apart than the bound allows, or for a pass just so far."""
+    rng, found = np.random.default_rng(5), 0
+    for hits in rng.binomial(rows, true_rates, (1000, len(true_rates))):
+        groups = dict(zip("abcde", ((int(n), rows) for n in hits), strict=False))
+        rates = {"selection": groups} if "selection_ratio" in gate else {"true_positive": groups}
+        fine = {"a": (1, 9999), "b": (1, 9999)}
+        found += said(gate, **rates, false_positive=fine).verdict == wrong
     assert found <= binom.ppf(0.99, 1000, 0.05)

@@ -68,10 +68,10 @@ def logged(
 
 def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> None:
     judged, evaluation = logged.verdicts, logged.evaluation
-    before = Comparison(champion_version=2, rows=80, champion_metrics={"auc": 0.9})
-    earlier = evaluation.model_copy(update={"comparison": before})
+    against = Comparison(champion_version=4, rows=50, metrics={"auc": 0.65}, champion_metrics={"auc": 0.5})
+    later = evaluation.model_copy(update={"comparison": against})
     # Judged again against another champion: what it says is of the last judgment.
-    for logged.verdicts, logged.evaluation in ((judged[:1], earlier), (judged, evaluation)):
+    for logged.verdicts, logged.evaluation in ((judged[:1], evaluation), (judged, later)):
         assert logged.log() == logged.run_id
     client = connect(logged.home)
     experiment = client.get_experiment_by_name("trips")
@@ -83,7 +83,7 @@ def test_an_attempt_is_one_run_with_all_that_is_known_of_it(logged: Logged) -> N
     for name, value in logged.evaluation.metrics.items():
         assert run.data.metrics[f"test_{name}"] == pytest.approx(value)
     beside = [run.data.metrics[name] for name in ("challenger_auc", "champion_auc", "compared_rows")]
-    assert beside == [0.7, 0.6, 60]
+    assert beside == [0.65, 0.5, 50]
     files = {f.path for f in client.list_artifacts(logged.run_id)}
     assert {"gates.json", "evaluation.json"} <= files
     gates = json.loads(Path(client.download_artifacts(logged.run_id, "gates.json")).read_text())["gates"]

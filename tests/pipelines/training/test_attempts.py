@@ -270,6 +270,11 @@ def test_two_workers_share_the_rows_and_learn_one_model(plan: Plan, table: Any) 
 # ------------------------------------------------------------------------------------------------ identity
 
 
+def changed_column(config: PipelineConfig, **changes: Any) -> dict[str, Any]:
+    distance = config.columns["distance"].model_copy(update=changes)
+    return config.columns | {"distance": distance}
+
+
 def test_the_same_rows_and_definition_are_the_same_attempt(
     plan: Plan, undisturbed: Any, tmp_path: Path
 ) -> None:
@@ -285,6 +290,7 @@ def test_the_same_rows_and_definition_are_the_same_attempt(
             "folder": tmp_path,
             "monitoring": config.monitoring.model_copy(update={"schedule": "@daily"}),
             "data": Data.model_validate(config.data.model_dump() | read),
+            "columns": changed_column(config, why="it is far", also=["km"], optional=True),
         }
     )
     # Nothing is learnt from these.
@@ -309,4 +315,7 @@ def test_other_rows_or_another_definition_are_another_attempt(
         {"gates": {"champion": {"margin": 0.5}}},
     ):
         ids.add(plan_attempt(define(**change), Home(tmp_path), attempt.snapshot, None).id)
-    assert len(ids) == 7
+    for column in ({"type": "category"}, {"use": False}):
+        other = config.model_copy(update={"columns": changed_column(config, **column)})
+        ids.add(plan_attempt(other, Home(tmp_path), attempt.snapshot, None).id)
+    assert len(ids) == 9

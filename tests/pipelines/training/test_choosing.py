@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import skops.io
 
 from pipelines.config import Model, Training
 from pipelines.models.bundle import TRUSTED, Bundle, Description, load_bundle
+from pipelines.scoring import log_rows, score_frame
 from pipelines.training.choosing import candidates, choose
 from pipelines.training.estimators import PATIENCE, most_rounds
 from pipelines.training.folder import AttemptFolder
@@ -128,6 +130,10 @@ def test_quantiles_hold_their_share_of_the_rows(
     assert (answers["q_0.1"] <= answers["q_0.9"]).all()
     inside = rows["y"].between(answers["q_0.1"], answers["q_0.9"]).mean()
     assert 0.6 < inside < 0.95
+    scores = score_frame(loaded(done), rows, [str(i) for i in range(800)])
+    assert list(scores) == ["prediction_id", "prediction", "q_0.1", "q_0.9"]
+    logged = log_rows(loaded(done), rows, scores, 1, "batch", datetime(2026, 1, 1))
+    assert logged["_q_0.9"].tolist() == answers["q_0.9"].tolist()
 
 
 def test_a_class_that_counts_more_is_said_more_often(home: Any, define: Any, train: Any, table: Any) -> None:

@@ -36,8 +36,8 @@ class LabelResult(Record):
 def append_predictions(home: Home, pipeline: str, frame: pd.DataFrame) -> None:
     """Log scored rows; those of the batch channel whose `_id` is there already are not logged again.
 
-    `frame` has the features, `_id`, `_time`, `_version`, `_channel`, `_scored_at`, `_prediction`, `_p_…`.
-    Several processes may write at once.
+    `frame` has the features, `_id`, `_time`, `_version`, `_channel`, `_scored_at`, `_prediction`, `_p_…`,
+    `_q_…`. Several processes may write at once.
     """
     path = home.pipeline(pipeline).predictions
     table = open_table(path)
