@@ -98,15 +98,19 @@ def descendants(process: Process) -> list[psutil.Process]:
     return list(found.values())
 
 
-def wait_for_http(url: str, process: Process, seconds: float) -> bool:
-    """Whether `url` answers well before the time is over, while the process lives."""
+def wait_for_http(
+    url: str, process: Process, seconds: float, token: str | None = None, words: str = ""
+) -> bool:
+    """Whether `url` answers well, with these words, before the time is over and while the process lives."""
     import httpx
 
     deadline = time.monotonic() + seconds
-    with httpx.Client(trust_env=False, timeout=2) as client:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with httpx.Client(trust_env=False, timeout=2, headers=headers) as client:
         while time.monotonic() < deadline and is_alive(process):
             try:
-                if client.get(url).status_code < 500:
+                answer = client.get(url)
+                if answer.status_code < 500 and words in answer.text:
                     return True
             except httpx.HTTPError:
                 pass

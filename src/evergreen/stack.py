@@ -20,6 +20,7 @@ from pipelines.home import Home
 
 POOL = "evergreen"
 START_SECONDS = 120.0
+RAY_NODES = "/nodes?view=summary"
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile("already in use|Failed to bind")
 # MLflow's server would start eight processes of 250 MB each for jobs that judge language models.
@@ -166,7 +167,7 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
     for name, command in commands.items():
         say(f"Starting {name}: {endpoints[name]}")
         started.append(start(name, command, home.logs / f"{name}.log", environment))
-    health = {"prefect": "/api/health", "mlflow": "/health", "ray": "/api/version", "serving": "/health"}
+    health = {"prefect": "/api/health", "mlflow": "/health", "ray": RAY_NODES, "serving": "/health"}
     for process in list(started):
         await_server(process, endpoints[process.name] + health[process.name], home, say)
         if process.name == "prefect":
@@ -183,7 +184,9 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
 
 def await_server(process: Process, url: str, home: Home, say: Say) -> None:
     """Return when a server answers. Raises StackError with the end of its log."""
-    if not wait_for_http(url, process, START_SECONDS):
+    # Ray's dashboard answers before there is a node to train on.
+    asked = ((home.root / "ray-token").read_text().strip(), "ALIVE") if process.name == "ray" else ()
+    if not wait_for_http(url, process, START_SECONDS, *asked):
         log = home.logs / f"{process.name}.log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
         raise StackError(

@@ -149,7 +149,7 @@ class RayJob:
                 return question()
             except OSError as error:  # requests' own errors among them
                 if time.monotonic() > deadline:
-                    raise self._gone() from error
+                    raise self._gone(error) from error
             except RuntimeError as error:  # an answer, but none that its client can use
                 if time.monotonic() > deadline:
                     raise self._refused(error) from error
@@ -161,9 +161,9 @@ class RayJob:
             "Look at its dashboard, or start it again with `evergreen up`.",
         )
 
-    def _gone(self) -> StackError:
+    def _gone(self, error: OSError) -> StackError:
         return StackError(
             f"{self.attempt.id}: the Ray cluster at {self.address} does not answer: its head node is gone,"
-            " and the training with it.",
+            f" and the training with it ({type(error).__name__}: {error}).",
             "Start it again with `evergreen up`, then train again: it goes on from the last checkpoint.",
         )
