@@ -99,7 +99,7 @@ def descendants(process: Process) -> list[psutil.Process]:
 
 
 def wait_for_http(
-    url: str, process: Process, seconds: float, token: str | None = None, words: str = ""
+    url: str, process: Process, seconds: float, words: str = "", token: str | None = None
 ) -> bool:
     """Whether `url` answers well, with these words, before the time is over and while the process lives."""
     import httpx

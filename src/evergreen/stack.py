@@ -20,7 +20,6 @@ from pipelines.home import Home
 
 POOL = "evergreen"
 START_SECONDS = 120.0
-RAY_NODES = "/nodes?view=summary"
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile("already in use|Failed to bind")
 # MLflow's server would start eight processes of 250 MB each for jobs that judge language models.
@@ -167,9 +166,16 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
     for name, command in commands.items():
         say(f"Starting {name}: {endpoints[name]}")
         started.append(start(name, command, home.logs / f"{name}.log", environment))
-    health = {"prefect": "/api/health", "mlflow": "/health", "ray": RAY_NODES, "serving": "/health"}
+    ray_token = (home.root / "ray-token").read_text().strip()
+    health: dict[str, tuple[str, ...]] = {
+        "prefect": ("/api/health",),
+        "mlflow": ("/health",),
+        "ray": ("/nodes?view=summary", "ALIVE", ray_token),  # it answers before it has a node to train on
+        "serving": ("/health",),
+    }
     for process in list(started):
-        await_server(process, endpoints[process.name] + health[process.name], home, say)
+        path, *wanted = health[process.name]
+        await_server(process, endpoints[process.name] + path, wanted, home, say)
         if process.name == "prefect":
             say("Starting the Prefect worker")
             # Its runs' folder has one name for all users of a host, and belongs to the first.
@@ -182,11 +188,9 @@ def start_all(home: Home, ray_folder: Path, started: list[Process], say: Say) ->
     return endpoints
 
 
-def await_server(process: Process, url: str, home: Home, say: Say) -> None:
-    """Return when a server answers. Raises StackError with the end of its log."""
-    # Ray's dashboard answers before there is a node to train on.
-    asked = ((home.root / "ray-token").read_text().strip(), "ALIVE") if process.name == "ray" else ()
-    if not wait_for_http(url, process, START_SECONDS, *asked):
+def await_server(process: Process, url: str, wanted: list[str], home: Home, say: Say) -> None:
+    """Return when a server answers as wanted. Raises StackError with the end of its log."""
+    if not wait_for_http(url, process, START_SECONDS, *wanted):
         log = home.logs / f"{process.name}.log"
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
         raise StackError(

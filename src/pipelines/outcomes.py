@@ -122,8 +122,10 @@ def known_outcome(
     outcome = Ledger.open(home).outcome(attempt.id)
     if outcome is None or outcome.status != "promoted":
         return None  # a verdict against one champion is none against the next
-    words = "The same data and definition were tried before (promoted); nothing was trained again. What"
-    words += " `evaluation` asks for since then is measured with the next rows."
+    words = (
+        "The same data and definition were tried before (promoted); nothing was trained again."
+        " What `evaluation` asks for since then is measured with the next rows."
+    )
     return outcome.model_copy(
         update={
             "status": "reused",

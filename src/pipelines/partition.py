@@ -49,6 +49,10 @@ class Partition:
         frames = list(self.pieces(*parts, columns=columns))
         return pd.concat(frames) if frames else next(self.read(columns)).iloc[:0]
 
+    def column(self, name: str, *parts: str) -> pd.Series:
+        """One column of the parts' rows, in order."""
+        return self.table(*parts, columns=[name])[name]
+
     def sample(self, *parts: str, rows: int = SAMPLE) -> pd.DataFrame:
         """So many rows of the parts by a seeded draw, in order; all where there are no more."""
         import numpy as np

@@ -68,12 +68,6 @@ def place_of(version: VersionEvidence) -> str:
     return f"{version.attempt.folder}/evaluation.json; {version.run}"
 
 
-def listed(names: list[str], most: int = 4) -> str:
-    """`a, b, c, d and 3 more`."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
 def counted(number: int, noun: str) -> str:
     """`1 window`, `2 windows`, `3 batches`."""
     plural = f"{noun}es" if noun.endswith("ch") else f"{noun}s"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, of_champion, place_of
 from pipelines.audit.evidence import Evidence, JudgedBatch, VersionEvidence
+from pipelines.gates.words import listed
 from pipelines.records import Evaluation, Importance, Probe
 
 CERTAIN = 2.0  # standard deviations of a permutation importance, below which it may be chance

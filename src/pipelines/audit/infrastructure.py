@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, of_champion, place_of
 from pipelines.audit.evidence import Evidence, VersionEvidence
 from pipelines.audit.model import place_of_window, with_quality
+from pipelines.gates.words import listed
 from pipelines.records import Evaluation, GateVerdict, Promotion
 
 

@@ -6,8 +6,9 @@ import math
 from collections import defaultdict
 from datetime import timedelta
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, of_champion, place_of
 from pipelines.audit.evidence import Evidence, VersionEvidence
+from pipelines.gates.words import listed
 from pipelines.records import Evaluation, Quality, WindowJudgment
 
 DAY = timedelta(days=1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, listed, of_champion, place_of
+from pipelines.audit.answers import NO_CHAMPION, Found, Proof, counted, of_champion, place_of
 from pipelines.audit.data import describe_probe, place_of_batch
 from pipelines.audit.evidence import Evidence, VersionEvidence
 from pipelines.audit.infrastructure import gates_of
 from pipelines.audit.model import DAY, place_of_window, with_quality
+from pipelines.gates.words import listed
 from pipelines.records import Evaluation, Footprint, WindowJudgment
 
 # The rules that compare a batch with the last snapshot (see `validation.drift`).

@@ -46,7 +46,7 @@ def measure_answers(
 
     kept = np.ones(rows.count("test"), dtype=np.bool_) if kept is None else kept
     answers = {name: frame[kept] for name, frame in answers.items()}
-    target = rows.table("test", columns=[config.data.target])[config.data.target][kept]
+    target = rows.column(config.data.target, "test")[kept]
     resamples = Resamples(len(target))
     good = {name: frame for name, frame in answers.items() if finite(frame)}
     found = chain(

@@ -27,7 +27,7 @@ MOST_CODES = 64  # values of a category that have a column of their own
 
 def predict_baselines(config: PipelineConfig, rows: Partition, bundle: Bundle) -> dict[str, pd.DataFrame]:
     """Answers to all test rows by name: trivial, the last value where rows have an order, a linear model."""
-    learnt = rows.table("train", columns=[config.data.target])[config.data.target]
+    learnt = rows.column(config.data.target, "train")
     name, answers = trivial(config, learnt, rows.count("test"))
     found = {name: answers}
     if config.task == "regression" and config.split.by == "time":

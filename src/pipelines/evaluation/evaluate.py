@@ -110,13 +110,12 @@ def examine(
     """What needs answers that are numbers, by the field it goes to."""
     met = opponent if opponent and finite(opponent.answers) else None
     sample = draw_sample(rows, config.data.target, predictions)
-    target = rows.table("test", columns=[config.data.target])[config.data.target]
     return {
         "slices": [
-            *measure_named(config, rows, target, predictions, met),
+            *measure_named(config, rows, predictions, met),
             *measure_found(config, bundle.inputs, sample, met),
         ],
-        "fairness": measure_groups(config, rows, target, predictions),
+        "fairness": measure_groups(config, rows, predictions),
         "probes": probe(bundle, sample.rows),
         "importances": measure_importances(config, bundle, sample),
         "plots": draw_plots(config.task, sample),

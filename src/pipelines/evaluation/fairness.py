@@ -19,14 +19,12 @@ LEAST_ROWS = 30  # of a group that is compared: of fewer, a rate says nothing
 MOST = 100  # groups of a column, the largest: each is a pass over the rows, and two are compared each time
 
 
-def measure_groups(
-    config: PipelineConfig, rows: Partition, target: pd.Series, answers: pd.DataFrame
-) -> list[GroupFairness]:
+def measure_groups(config: PipelineConfig, rows: Partition, answers: pd.DataFrame) -> list[GroupFairness]:
     """How the groups of each column that the definition names are treated, on all test rows."""
-    return [
-        measure_fairness(rows.table("test", columns=[name])[name], target, answers)
-        for name in config.evaluation.groups
-    ]
+    if not config.evaluation.groups:
+        return []
+    target = rows.column(config.data.target, "test")
+    return [measure_fairness(rows.column(name, "test"), target, answers) for name in config.evaluation.groups]
 
 
 def measure_fairness(group: pd.Series, target: pd.Series, predictions: pd.DataFrame) -> GroupFairness:
@@ -105,9 +103,11 @@ def widest(*rates: list[Rate | None]) -> Rate | None:
 def least_ratio(rates: list[Rate | None]) -> Rate | None:
     """The lowest rate over the highest, with its standard error by the delta method; None where that is 0."""
     known = [rate for rate in rates if rate]
-    if len(known) < 2 or ends(known)[1].value == 0:
+    if len(known) < 2:
         return None
     low, high = ends(known)
+    if high.value == 0:
+        return None
     value = low.value / high.value
     error = math.hypot(low.error, value * high.error) / high.value
     return Rate(value=value, error=error, rows=min(low.rows, high.rows))

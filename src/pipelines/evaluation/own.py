@@ -155,7 +155,7 @@ def value_of(
         function = find_beside(config.folder, "evaluation.value", value)
         pieces = answered(rows, kept, answers)
         return plain(PER_ROWS * np.concatenate([money(config, value, function, piece) for piece in pieces]))
-    target = rows.table("test", columns=[config.data.target])[config.data.target]
+    target = rows.column(config.data.target, "test")
     return plain(PER_ROWS * look_up(value or {}, target[kept], answers["prediction"]))
 
 

@@ -28,13 +28,12 @@ DRAWS = 2_000  # resamples of each slice: enough for a level shared among forty
 
 
 def measure_named(
-    config: PipelineConfig,
-    rows: Partition,
-    target: pd.Series,
-    answers: pd.DataFrame,
-    opponent: Opponent | None,
+    config: PipelineConfig, rows: Partition, answers: pd.DataFrame, opponent: Opponent | None
 ) -> list[SliceMetric]:
-    """The slices that the definition names, on all test rows, which `target` and `answers` belong to."""
+    """The slices that the definition names, on all test rows, which `answers` belong to."""
+    if not config.evaluation.slices:
+        return []
+    target = rows.column(config.data.target, "test")
     return [
         measure_slice(config, part, target, answers, opponent)
         for name in config.evaluation.slices

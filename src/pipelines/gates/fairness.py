@@ -16,10 +16,8 @@ from itertools import combinations
 
 from pipelines.config import FairnessGate
 from pipelines.gates.power import NORMAL
-from pipelines.gates.words import number, worst
+from pipelines.gates.words import listed, number, worst
 from pipelines.records import Evaluation, GateVerdict, GroupFairness, GroupRates, Rate, Verdict
-
-MOST_NAMED = 5  # groups that were not compared, by name
 
 
 @dataclass(frozen=True)
@@ -143,5 +141,4 @@ def list_few(names: list[str], others: int, least: int) -> str:
         return f" Not compared: {others + len(names):,} smaller groups."
     if not names:
         return ""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return f" Not compared, for fewer than {least} rows: {', '.join(names[:MOST_NAMED])}{more}."
+    return f" Not compared, for fewer than {least} rows: {listed(names)}."

@@ -1,4 +1,4 @@
-"""How numbers are written in reasons, and what several verdicts make together."""
+"""How numbers and names are written in reasons, and what several verdicts make together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def number(value: float) -> str:
 
 def span(interval: Interval) -> str:
     return f"{number(interval.value)} (95 % interval {number(interval.low)} to {number(interval.high)})"
+
+
+def listed(names: list[str], most: int = 4) -> str:
+    """`a, b, c, d and 3 more`."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def worst(verdicts: Collection[Verdict]) -> Verdict:

@@ -7,6 +7,7 @@ time when it was told, so that sending it twice changes nothing.
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -231,15 +232,12 @@ def epoch_metrics(rows: list[dict[str, Any]], first: int, kind: str) -> list[Met
 
 def log_results(client: MlflowClient, run_id: str, trained: TrainedModel, evaluation: Evaluation) -> None:
     """What the evaluation found of the model, as of when the training ended."""
-    from mlflow.entities import Metric
-
     results = {f"test_{k}": v for k, v in evaluation.metrics.items()}
     for baseline in evaluation.baselines:
         name = baseline.name.replace(" ", "_")
         results |= {f"{name}_{k}": v for k, v in baseline.metrics.items()}
     results |= {"train_seconds": trained.seconds, **trained.details}
-    at = int(AttemptFolder.of_model(trained).result.stat().st_mtime * 1000)
-    log_metrics(client, run_id, [Metric(k, float(v), at, 0) for k, v in results.items()])
+    log_values(client, run_id, results, AttemptFolder.of_model(trained).result.stat().st_mtime)
 
 
 def log_comparison(client: MlflowClient, run_id: str, evaluation: Evaluation) -> None:
@@ -248,17 +246,19 @@ def log_comparison(client: MlflowClient, run_id: str, evaluation: Evaluation) ->
     An attempt may be judged against several champions, and of several values of one moment MLflow shows the
     largest.
     """
-    import time
-
-    from mlflow.entities import Metric
-
     if (compared := evaluation.comparison) is None:
         return
     found = {f"champion_{k}": v for k, v in compared.champion_metrics.items()}
     found |= {f"challenger_{k}": v for k, v in compared.metrics.items()}
     found["compared_rows"] = compared.rows
-    now = int(time.time() * 1000)
-    log_metrics(client, run_id, [Metric(k, float(v), now, 0) for k, v in found.items()])
+    log_values(client, run_id, found, time.time())
+
+
+def log_values(client: MlflowClient, run_id: str, values: dict[str, float], at: float) -> None:
+    """One value of each metric, of a moment in seconds since 1970."""
+    from mlflow.entities import Metric
+
+    log_metrics(client, run_id, [Metric(k, float(v), int(at * 1000), 0) for k, v in values.items()])
 
 
 def cost_of(config: PipelineConfig, attempt: Attempt) -> Cost:
@@ -267,11 +267,6 @@ def cost_of(config: PipelineConfig, attempt: Attempt) -> Cost:
 
 def log_cost(client: MlflowClient, run_id: str, cost: Cost) -> None:
     """What the attempt has used so far."""
-    import time
-
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    numbers = {k: v for k, v in cost.model_dump(exclude={"currency"}).items() if v is not None}
-    log_metrics(client, run_id, [Metric(f"cost/{k}", float(v), now, 0) for k, v in numbers.items()])
+    numbers = {f"cost/{k}": v for k, v in cost.model_dump(exclude={"currency"}).items() if v is not None}
+    log_values(client, run_id, numbers, time.time())
     client.set_tag(run_id, "evergreen.currency", cost.currency)

@@ -57,7 +57,7 @@ def settled(config: PipelineConfig, trend: object, half_life: object) -> Pipelin
 
 def quarter(config: PipelineConfig, rows: Partition) -> timedelta | None:
     """A quarter of the time that the rows before the test part span, None where it is none."""
-    times = rows.table(*REFIT.learn, columns=[str(config.data.timestamp)])[config.data.timestamp]
+    times = rows.column(str(config.data.timestamp), *REFIT.learn)
     span: timedelta = (times.max() - times.min()).to_pytimedelta()
     return span / SHARE or None
 

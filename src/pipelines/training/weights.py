@@ -89,7 +89,7 @@ def check_class_weights(config: PipelineConfig, rows: Partition) -> None:
     asked = config.training.class_weights
     if not isinstance(asked, dict):
         return
-    target = rows.table(*PARTS, columns=[config.data.target])[config.data.target]
+    target = rows.column(config.data.target, *PARTS)
     known = sorted(target.astype(str).unique())
     if unknown := sorted(asked.keys() - set(known)):
         raise ConfigError(

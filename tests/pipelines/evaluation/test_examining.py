@@ -124,7 +124,7 @@ def test_slices_have_the_metric_and_the_champion_on_rows_it_did_not_learn(
     config = definition(define, evaluation={"slices": ["kind", "x > 9"], "find_slices": 0})
     part = as_test_part(sample.rows)
     opponent = Opponent(3, worse, fresh)
-    found: list[Any] = measure_named(config, part, sample.target, sample.answers, opponent)
+    found: list[Any] = measure_named(config, part, sample.answers, opponent)
     a, b, none = found
     assert (a.name, b.name) in {("kind = a", "kind = b"), ("kind = b", "kind = a")}
     a, b = (a, b) if a.name == "kind = a" else (b, a)
@@ -158,7 +158,7 @@ def test_a_slice_of_one_class_has_no_auc(define: Any, draw_rows: Any) -> None:
     asked = {"slices": ["x > 0"], "find_slices": 0}
     data = {"source": "t.csv", "target": "y"}
     config = define("binary", columns=types, data=data, split={"by": "random"}, evaluation=asked)
-    [part] = measure_named(config, as_test_part(rows), sample.target, sample.answers, None)
+    [part] = measure_named(config, as_test_part(rows), sample.answers, None)
     assert (part.rows, part.interval) == (int(one.sum()), None)
 
 

@@ -147,7 +147,8 @@ def fairness_view(found: GroupFairness) -> FairnessView:
         )
         for i, group in enumerate(shown)
     ]
-    return FairnessView(found.column, lines, len(groups) - len(shown), names, rulers, summary(found))
+    left_out = found.left_out + len(groups) - len(shown)
+    return FairnessView(found.column, lines, left_out, names, rulers, summary(found))
 
 
 def rate_ruler(points: Sequence[Point], name: str) -> Ruler:
