@@ -90,7 +90,8 @@ def test_nothing_is_lost_while_the_server_is_away(server: Server, home: Home, de
     attempt = an_attempt(home, "b")
     with RunLog(define(), home, attempt) as watch:
         watch([told(1)])
-        until(lambda: find_run(connect(home), home, attempt))
+        sent = until(lambda: find_run(connect(home), home, attempt)).info.run_id
+        until(lambda: course(home, sent, "train_loss"))  # its request is not cut off by the stop
         server.stop()
         for epoch in (2, 3):
             watch([told(epoch)])
